@@ -1,0 +1,173 @@
+"""One style for every figure, and a gallery that keeps picture and numbers together.
+
+A figure is stored as ``<output>/<notebook>/<name>.png`` beside ``<name>.csv``, the numbers it plots. The picture
+is redrawn only when its numbers moved by more than the tolerance stated for their column, so that running an
+unchanged notebook leaves the folder unchanged, on another machine too.
+"""
+
+import io
+
+import matplotlib.pyplot as plt
+import numpy as np
+from IPython.display import Markdown, display
+
+from helpers import storage
+
+# Okabe and Ito (2008): distinguishable with every common form of colour blindness, on white.
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
+CONTROL = "#999999"
+AGREEMENT = 0.01
+
+
+def use_style():
+    """Set the collection's matplotlib style: white background, colour-blind safe cycle, thin grid."""
+    plt.rcParams.update(
+        {
+            "figure.facecolor": "white",
+            "figure.dpi": 100,
+            "savefig.dpi": 130,
+            "savefig.facecolor": "white",
+            "axes.prop_cycle": plt.cycler(color=COLOURS),
+            "axes.grid": True,
+            "axes.axisbelow": True,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.titlesize": "medium",
+            "grid.color": "#e6e6e6",
+            "grid.linewidth": 0.7,
+            "legend.frameon": False,
+            "legend.fontsize": "small",
+            "lines.markersize": 5,
+            "image.cmap": "cividis",
+            "font.size": 9.5,
+        }
+    )
+
+
+class Gallery:
+    """The figures of one notebook.
+
+    Parameters
+    ----------
+    notebook : str
+        Name of the notebook without suffix; also the name of its output folder.
+    run : runtime.Run
+        Where to write, and whether to redraw regardless.
+    """
+
+    def __init__(self, notebook, run):
+        self.notebook, self.run = notebook, run
+        self.entries = {}
+
+    def show(self, fig, name, *, data, caption, alt, counterpart, published, agreement=AGREEMENT):
+        """Store a figure with its numbers, display it with alt text and caption, and close it.
+
+        Parameters
+        ----------
+        fig : matplotlib.figure.Figure
+        name : str
+            File name without suffix.
+        data : dict of str to array_like
+            The plotted numbers in long form: columns of one length, one row a plotted value.
+        caption : str
+            What to notice; Markdown.
+        alt : str
+            What the picture shows, for readers who do not see it.
+        counterpart : str
+            The paper's figure or table this answers to, or "none".
+        published : str
+            "not seen", "none", or what of the published numbers is drawn in.
+        agreement : float or dict of str to float
+            How far a column may move between machines and still count as equal, as a fraction of the column's
+            largest absolute value.
+
+        Raises
+        ------
+        ValueError
+            For a second figure of that name, missing caption or alt text, columns of unequal length or numbers
+            that are not finite.
+        OSError
+            If the disk is full; the stored figure is then intact.
+        """
+        if name in self.entries:
+            raise ValueError(f"figure {name!r} is already in the gallery of {self.notebook}")
+        if not caption.strip() or not alt.strip():
+            raise ValueError(f"figure {name!r} needs a caption and an alt text")
+        columns = {key: _column(name, key, values) for key, values in data.items()}
+        tolerances = agreement if isinstance(agreement, dict) else {}
+        fallback = AGREEMENT if isinstance(agreement, dict) else agreement
+        self.entries[name] = {
+            "name": name,
+            "caption": " ".join(caption.split()),
+            "alt": " ".join(alt.split()),
+            "counterpart": counterpart,
+            "published": published,
+            "agreement": {key: tolerances.get(key, fallback) for key in columns},
+        }
+        folder = self.run.output / self.notebook
+        stored = storage.read_csv(folder / f"{name}.csv")
+        same = stored is not None and not moved(stored, columns, self.entries[name]["agreement"])
+        if self.run.redraw or not same or not (folder / f"{name}.png").exists():
+            buffer = io.BytesIO()
+            fig.savefig(buffer, format="png", metadata={"Software": None})
+            storage.write_text(folder / f"{name}.csv", storage.csv_text(columns))
+            storage.write_bytes(folder / f"{name}.png", buffer.getvalue())
+        display(fig, metadata={"image/png": {"alt": self.entries[name]["alt"]}})
+        display(Markdown(f"*{self.entries[name]['caption']}*"))
+        plt.close(fig)
+
+    def finish(self):
+        """Write ``figures.json`` (captions, alt texts, tolerances) and remove files no figure stands behind."""
+        folder = self.run.output / self.notebook
+        listing = list(self.entries.values())
+        path = folder / "figures.json"
+        if storage.read_json(path) != listing:
+            storage.write_json(path, listing)
+        for stale in [*folder.glob("*.png"), *folder.glob("*.csv")]:
+            if stale.stem not in self.entries:
+                stale.unlink()
+
+
+def moved(stored, fresh, agreement):
+    """Names of the columns in which two csv tables differ beyond their tolerance.
+
+    Parameters
+    ----------
+    stored : dict of str to list of str
+        As read by ``storage.read_csv``.
+    fresh : dict of str to list
+    agreement : dict of str to float
+        Fraction of the column's largest absolute value.
+
+    Returns
+    -------
+    list of str
+        Empty if they agree; the names of missing, new, longer, shorter and differing columns otherwise.
+    """
+    names = [name for name in stored.keys() | fresh.keys() if name not in stored or name not in fresh]
+    for name in stored.keys() & fresh.keys():
+        old, new = stored[name], fresh[name]
+        if len(old) != len(new):
+            names.append(name)
+            continue
+        try:
+            before, after = np.array(old, dtype=float), np.array(new, dtype=float)
+        except ValueError:
+            if old != [str(value) for value in new]:
+                names.append(name)
+            continue
+        scale = max(np.abs(before).max(initial=0), np.abs(after).max(initial=0))
+        if np.any(np.abs(before - after) > agreement[name] * scale):
+            names.append(name)
+    return sorted(names)
+
+
+def _column(figure, name, values):
+    if hasattr(values, "detach"):
+        values = values.detach().cpu().numpy()
+    values = np.asarray(values).ravel()
+    if np.issubdtype(values.dtype, np.floating):
+        if not np.all(np.isfinite(values)):
+            raise ValueError(f"figure {figure!r}, column {name!r}: a plotted number is not finite")
+        return [float(value) for value in values]
+    return values.tolist()

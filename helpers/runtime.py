@@ -1,0 +1,129 @@
+"""Profile, seed, device, output folder and progress: the only reader of environment variables.
+
+``PROFILE`` (quick, full), ``SEED`` (0), ``DEVICE`` (cuda if there is one, else cpu) and ``OUTPUT``
+(a folder) change the sizes and the numbers of a notebook, never its claims or its verdict lines.
+``REDRAW=1`` rewrites every stored figure and ledger even where all numbers agree.
+"""
+
+import os
+import sys
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+ROOT = Path(__file__).resolve().parents[1]
+PROFILES = ("quick", "full")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One execution of the collection: what the environment asked for, checked once.
+
+    Attributes
+    ----------
+    profile : str
+        ``quick`` (at most 150 s a notebook on one thread) or ``full``.
+    seed : int
+        Root of every random generator.
+    device : torch.device
+        Where training cells run; theorems are checked on the CPU in float64.
+    output : Path
+        Folder that receives one sub-folder a notebook (figures, csv files, ledger).
+    redraw : bool
+        Rewrite stored files even where every number agrees within its tolerance.
+    """
+
+    profile: str
+    seed: int
+    device: torch.device
+    output: Path
+    redraw: bool = False
+
+    def rng(self, claim_id):
+        """NumPy generator of one claim, independent of every other claim's.
+
+        Parameters
+        ----------
+        claim_id : str
+            Any label, usually a claim id; its CRC-32 enters the seed, so that inserting a claim
+            moves no other claim's draws.
+
+        Returns
+        -------
+        numpy.random.Generator
+        """
+        return np.random.default_rng(self._sequence(claim_id))
+
+    def torch_generator(self, claim_id):
+        """CPU ``torch.Generator`` of one claim; draw on the CPU, then move to ``device``."""
+        state = int(self._sequence(claim_id).generate_state(1, np.uint64)[0] >> 1)
+        return torch.Generator().manual_seed(state)
+
+    def pick(self, *, quick, full):
+        """The value for this run's profile: ``quick`` or ``full``."""
+        return quick if self.profile == "quick" else full
+
+    def progress(self, iterable, *, description, total=None):
+        """Iterate with a progress bar on a terminal and in silence elsewhere.
+
+        Stored notebook outputs must not hold a bar, so it is shown only where standard error is a
+        terminal.
+        """
+        return tqdm(iterable, desc=description, total=total, disable=not sys.stderr.isatty())
+
+    def _sequence(self, claim_id):
+        return np.random.SeedSequence([self.seed, zlib.crc32(claim_id.encode())])
+
+
+def current(environment=None):
+    """Read the environment and return the :class:`Run` it describes.
+
+    Parameters
+    ----------
+    environment : mapping, optional
+        Stands in for ``os.environ`` in tests.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    ValueError
+        If a variable holds something else than its documented values, or ``DEVICE`` asks for a GPU
+        that is not there.
+
+    >>> current({"SEED": "3", "DEVICE": "cpu"}).output.name
+    'quick-3'
+    """
+    env = os.environ if environment is None else environment
+    profile = env.get("PROFILE", "quick")
+    if profile not in PROFILES:
+        raise ValueError(f"PROFILE is {profile!r}, expected one of {', '.join(PROFILES)}")
+    seed_text = env.get("SEED", "0")
+    if not seed_text.isdecimal():
+        raise ValueError(f"SEED is {seed_text!r}, expected a non-negative integer")
+    seed = int(seed_text)
+    default = ROOT / "figures" if (profile, seed) == ("quick", 0) else ROOT / "build" / f"{profile}-{seed}"
+    output = Path(env["OUTPUT"]).resolve() if env.get("OUTPUT") else default
+    return Run(profile, seed, _device(env.get("DEVICE", "")), output, env.get("REDRAW", "") == "1")
+
+
+def _device(name):
+    if not name:
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ValueError(f"DEVICE is {name!r}, expected cpu, cuda or cuda:<index>") from error
+    if device.type not in ("cpu", "cuda"):
+        raise ValueError(f"DEVICE is {name!r}, expected cpu, cuda or cuda:<index>")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ValueError(
+            f"DEVICE is {name!r}, but torch sees {torch.cuda.device_count()} GPU(s); unset it to use the CPU"
+        )
+    return device

@@ -5,6 +5,7 @@ time and one thread each, and renders the claims ledger and the figure gallery f
 """
 
 import argparse
+import asyncio
 import json
 import os
 import sys
@@ -18,7 +19,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from tqdm import tqdm
 
-from helpers import claims, figures, runtime, storage
+from helpers import agreement, claims, runtime, storage
 
 NOTEBOOKS = runtime.ROOT / "notebooks"
 EXECUTED = runtime.ROOT / "build" / "executed"
@@ -76,7 +77,7 @@ def execute(path, bar):
     def starting(cell, cell_index):
         bar.set_postfix_str(steps[cell_index][:48])
 
-    def done(cell, cell_index, **_):
+    def executed(**_):
         bar.update()
 
     client = NotebookClient(
@@ -85,11 +86,12 @@ def execute(path, bar):
         kernel_name="python3",
         resources={"metadata": {"path": str(path.parent)}},
         on_cell_execute=starting,
-        on_cell_executed=lambda **event: done(**event),
+        on_cell_executed=executed,
+        extra_arguments=["--log-level=ERROR"],
     )
     failure = None
     try:
-        client.execute()
+        asyncio.run(client.async_execute())
     except CellExecutionError as error:
         failure = f"{error.ename}: {error.evalue}"
     except Exception as error:  # a dead kernel or a cell past its time limit must not lose the other notebook's run
@@ -274,7 +276,7 @@ def compare(stored, fresh):
         if old is None:
             found.append(f"{name}: no stored ledger")
             continue
-        found += [f"{name}: {line}" for line in claims.disagreements(old, storage.read_json(path))]
+        found += [f"{name}: {line}" for line in agreement.disagreements(old, storage.read_json(path))]
         old_list = storage.read_json(stored / name / "figures.json")
         new_list = storage.read_json(fresh / name / "figures.json")
         if old_list != new_list:
@@ -282,7 +284,7 @@ def compare(stored, fresh):
         for entry in new_list:
             old_csv = storage.read_csv(stored / name / f"{entry['name']}.csv")
             new_csv = storage.read_csv(fresh / name / f"{entry['name']}.csv")
-            columns = figures.moved(old_csv or {}, new_csv, entry["agreement"])
+            columns = agreement.moved(old_csv or {}, new_csv, entry["agreement"])
             found += [f"{name}: {entry['name']}.csv moved in column {column!r}" for column in columns]
     return found
 

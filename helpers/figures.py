@@ -12,11 +12,11 @@ import numpy as np
 from IPython.display import Markdown, display
 
 from helpers import storage
+from helpers.agreement import FRACTION, moved
 
 # Okabe and Ito (2008): distinguishable with every common form of colour blindness, on white.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 CONTROL = "#999999"
-AGREEMENT = 0.01
 
 
 def use_style():
@@ -59,7 +59,7 @@ class Gallery:
         self.notebook, self.run = notebook, run
         self.entries = {}
 
-    def show(self, fig, name, *, data, caption, alt, counterpart, published, agreement=AGREEMENT):
+    def show(self, fig, name, *, data, caption, alt, counterpart, published, agreement=FRACTION):
         """Store a figure with its numbers, display it with alt text and caption, and close it.
 
         Parameters
@@ -95,7 +95,7 @@ class Gallery:
             raise ValueError(f"figure {name!r} needs a caption and an alt text")
         columns = {key: _column(name, key, values) for key, values in data.items()}
         tolerances = agreement if isinstance(agreement, dict) else {}
-        fallback = AGREEMENT if isinstance(agreement, dict) else agreement
+        fallback = FRACTION if isinstance(agreement, dict) else agreement
         self.entries[name] = {
             "name": name,
             "caption": " ".join(caption.split()),
@@ -126,40 +126,6 @@ class Gallery:
         for stale in [*folder.glob("*.png"), *folder.glob("*.csv")]:
             if stale.stem not in self.entries:
                 stale.unlink()
-
-
-def moved(stored, fresh, agreement):
-    """Names of the columns in which two csv tables differ beyond their tolerance.
-
-    Parameters
-    ----------
-    stored : dict of str to list of str
-        As read by ``storage.read_csv``.
-    fresh : dict of str to list
-    agreement : dict of str to float
-        Fraction of the column's largest absolute value.
-
-    Returns
-    -------
-    list of str
-        Empty if they agree; the names of missing, new, longer, shorter and differing columns otherwise.
-    """
-    names = [name for name in stored.keys() | fresh.keys() if name not in stored or name not in fresh]
-    for name in stored.keys() & fresh.keys():
-        old, new = stored[name], fresh[name]
-        if len(old) != len(new):
-            names.append(name)
-            continue
-        try:
-            before, after = np.array(old, dtype=float), np.array(new, dtype=float)
-        except ValueError:
-            if old != [str(value) for value in new]:
-                names.append(name)
-            continue
-        scale = max(np.abs(before).max(initial=0), np.abs(after).max(initial=0))
-        if np.any(np.abs(before - after) > agreement[name] * scale):
-            names.append(name)
-    return sorted(names)
 
 
 def _column(figure, name, values):

@@ -1,0 +1,47 @@
+# Two commands do everything on a fresh machine: `make figures` and `make test`. `make` alone prints this list.
+
+PYTHON ?= python3
+BIN := .venv/bin
+# One thread a process: two notebooks run at a time, and small matrices gain nothing from more.
+ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+# Tests always look at the quick profile with seed 0, whatever the shell exports.
+PLAIN := env -u PROFILE -u SEED -u OUTPUT -u REDRAW
+
+.DEFAULT_GOAL := help
+.PHONY: help setup figures store record full claims lab test clean
+
+help: ## print this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+setup:
+	@$(PYTHON) helpers/environment.py
+
+figures: setup ## run every notebook (NB=01: one), write figures/ and the claims ledger, print the verdicts
+	@$(ONE_THREAD) $(BIN)/python -m helpers.collection run $(NB)
+
+full: setup ## the same in the full profile, on the GPU if there is one; writes to build/full-0
+	@PROFILE=full $(BIN)/python -m helpers.collection run $(NB)
+
+claims: setup ## print the ledger as a table
+	@$(BIN)/python -m helpers.collection claims
+
+lab: setup ## open the notebooks in JupyterLab
+	@$(BIN)/jupyter lab notebooks
+
+test: setup ## lint, unit tests, every notebook against its stored outputs, ledger and figure data against the stored ones
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(PLAIN) $(ONE_THREAD) $(BIN)/pytest -q -n 2
+	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && \
+	$(PLAIN) OUTPUT="$$fresh" PYTHONPATH="$(CURDIR)" $(ONE_THREAD) $(BIN)/pytest -q -p no:cacheprovider \
+	    --nbval --nbval-current-env --nbval-cell-timeout=600 -n 2 --dist loadfile notebooks && \
+	$(PLAIN) $(BIN)/python -m helpers.collection compare figures "$$fresh"
+
+store: setup ## (maintainers) run, redraw every figure, and rewrite the outputs stored in the notebooks
+	@$(ONE_THREAD) $(BIN)/python -m helpers.collection store $(NB)
+
+record: setup ## (maintainers) record a longer table: make record TABLE=01_spectral_clustering/kernel_infonce_digits
+	@$(BIN)/python -m helpers.recorded $(TABLE)
+
+clean: ## remove the environment and everything built
+	@rm -rf .venv build *.egg-info .pytest_cache .ruff_cache

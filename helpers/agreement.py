@@ -1,0 +1,91 @@
+"""Do two runs of a notebook agree? Ledgers and csv tables compared within the tolerances stated in them.
+
+A run that agrees with the stored files leaves them as they are; the test suite asks the same question of a fresh run.
+"""
+
+import numpy as np
+
+# A number agrees if it moved by less than this fraction, where nothing else is stated.
+FRACTION = 0.01
+
+
+def disagreements(stored, fresh):
+    """Where two ledgers of one notebook differ beyond the tolerance stated in them.
+
+    Words, ids, verdicts and thresholds' signs must be equal. A number agrees if it moved by at most its check's
+    ``agreement`` (relative); the measured error of an identity or a landscape also agrees if both values are
+    within the threshold, because there any error under the threshold counts as equal.
+
+    Returns
+    -------
+    list of str
+        Empty if they agree.
+    """
+    found = []
+
+    def compare(where, old, new, agreement, threshold=None):
+        if isinstance(old, bool) or not isinstance(old, int | float) or not isinstance(new, int | float):
+            same = old == new
+        else:
+            small = threshold is not None and max(abs(old), abs(new)) <= threshold
+            same = small or abs(old - new) <= agreement * max(abs(old), abs(new))
+        if not same:
+            found.append(f"{where}: {old!r} became {new!r}")
+
+    def entries(where, old, new):
+        if len(old) != len(new):
+            found.append(f"{where}: {len(old)} entries became {len(new)}")
+        for a, b in zip(old, new, strict=False):
+            rule = b.get("rule")
+            small = b.get("threshold") if rule in ("identity", "landscape") else None
+            for key in a.keys() | b.keys():
+                label = f"{where} {b.get('name', b.get('breaks'))!r} {key}"
+                compare(label, a.get(key), b.get(key), b["agreement"], small if key == "measured" else None)
+
+    for key in ("notebook", "profile", "seed", "errata"):
+        compare(key, stored.get(key), fresh.get(key), 0)
+    old_claims = {claim["id"]: claim for claim in stored.get("claims", [])}
+    new_claims = {claim["id"]: claim for claim in fresh["claims"]}
+    if list(old_claims) != list(new_claims):
+        found.append("the list of claims changed")
+    for claim_id in old_claims.keys() & new_claims.keys():
+        old, new = old_claims[claim_id], new_claims[claim_id]
+        for key in ("title", "statement", "source", "provenance", "kind", "instances", "holds"):
+            compare(f"{claim_id} {key}", old.get(key), new.get(key), 0)
+        entries(f"{claim_id} check", old["checks"], new["checks"])
+        entries(f"{claim_id} control", old["controls"], new["controls"])
+    return found
+
+
+def moved(stored, fresh, agreement):
+    """Names of the columns in which two csv tables differ beyond their tolerance.
+
+    Parameters
+    ----------
+    stored : dict of str to list of str
+        As read by ``storage.read_csv``.
+    fresh : dict of str to list
+    agreement : dict of str to float
+        Fraction of the column's largest absolute value.
+
+    Returns
+    -------
+    list of str
+        Empty if they agree; the names of missing, new, longer, shorter and differing columns otherwise.
+    """
+    names = [name for name in stored.keys() | fresh.keys() if name not in stored or name not in fresh]
+    for name in stored.keys() & fresh.keys():
+        old, new = stored[name], fresh[name]
+        if len(old) != len(new):
+            names.append(name)
+            continue
+        try:
+            before, after = np.array(old, dtype=float), np.array(new, dtype=float)
+        except ValueError:
+            if old != [str(value) for value in new]:
+                names.append(name)
+            continue
+        scale = max(np.abs(before).max(initial=0), np.abs(after).max(initial=0))
+        if np.any(np.abs(before - after) > agreement[name] * scale):
+            names.append(name)
+    return sorted(names)

@@ -1,0 +1,55 @@
+"""The environment is read once, checked, and turned into independent generators."""
+
+import numpy as np
+import pytest
+import torch
+
+from helpers import runtime
+
+
+def test_defaults_are_quick_seed_zero_into_figures():
+    run = runtime.current({})
+    assert (run.profile, run.seed, run.output.name) == ("quick", 0, "figures")
+
+
+def test_any_other_run_stays_out_of_figures():
+    assert runtime.current({"PROFILE": "full"}).output == runtime.ROOT / "build" / "full-0"
+    assert runtime.current({"SEED": "4"}).output == runtime.ROOT / "build" / "quick-4"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("PROFILE", "fast"), ("SEED", "-1"), ("SEED", "one"), ("DEVICE", "tpu"), ("DEVICE", "mps")]
+)
+def test_an_unknown_value_is_refused_and_repeated(name, value):
+    with pytest.raises(ValueError, match=value):
+        runtime.current({name: value})
+
+
+def test_a_gpu_that_is_not_there_is_an_error(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    with pytest.raises(ValueError, match="torch sees 0 GPU"):
+        runtime.current({"DEVICE": "cuda"})
+
+
+def test_unset_device_is_the_gpu_if_there_is_one(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert runtime.current({}).device == torch.device("cpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert runtime.current({}).device == torch.device("cuda")
+
+
+def test_generators_depend_on_seed_and_claim_only():
+    run, other = runtime.current({}), runtime.current({"SEED": "1"})
+    assert np.array_equal(run.rng("A").normal(size=3), run.rng("A").normal(size=3))
+    assert not np.array_equal(run.rng("A").normal(size=3), run.rng("B").normal(size=3))
+    assert not np.array_equal(run.rng("A").normal(size=3), other.rng("A").normal(size=3))
+    draws = [torch.rand(3, generator=generator.torch_generator("A")) for generator in (run, run, other)]
+    assert torch.equal(draws[0], draws[1])
+    assert not torch.equal(draws[0], draws[2])
+
+
+def test_pick_and_progress():
+    run = runtime.current({"PROFILE": "full"})
+    assert run.pick(quick=1, full=2) == 2
+    assert list(run.progress(range(3), description="x")) == [0, 1, 2]

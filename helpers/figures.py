@@ -113,7 +113,7 @@ class Gallery:
             storage.write_text(folder / f"{name}.csv", storage.csv_text(columns))
             storage.write_bytes(folder / f"{name}.png", buffer.getvalue())
         display(fig, metadata={"image/png": {"alt": self.entries[name]["alt"]}})
-        display(Markdown(f"*{self.entries[name]['caption']}*"))
+        display(Markdown(f'<a id="{name}"></a>\n\n*{self.entries[name]["caption"]}*'))
         plt.close(fig)
 
     def finish(self):

@@ -1,0 +1,53 @@
+"""Wrong formulas, put in on purpose: each must make the named claim fail by its own rule.
+
+A fault replaces one function of ``helpers`` by a wrong version; the claim's cells are then executed alone. A claim
+that does not notice would be a check that cannot fail.
+"""
+
+import importlib
+from dataclasses import dataclass
+from typing import Callable
+
+import pytest
+from claim_cells import run_claim
+
+
+@dataclass(frozen=True)
+class Fault:
+    """``wrong(original)`` takes the place of ``helpers.<module>.<name>`` while ``claim`` runs."""
+
+    what: str
+    target: str
+    wrong: Callable
+    notebook: str
+    claim: str
+
+
+FAULTS = []
+
+
+@pytest.fixture(autouse=True)
+def quick_run(tmp_path, monkeypatch):
+    """The quick profile with seed 0, writing nowhere that matters."""
+    for variable in ("PROFILE", "SEED", "REDRAW"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("OUTPUT", str(tmp_path))
+    monkeypatch.setenv("DEVICE", "cpu")
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.claim}: {fault.what}")
+def test_the_claim_notices(fault, monkeypatch):
+    module_name, name = fault.target.split(".")
+    module = importlib.import_module(f"helpers.{module_name}")
+    monkeypatch.setattr(module, name, fault.wrong(getattr(module, name)))
+    record = run_claim(fault.notebook, fault.claim)
+    assert not record["holds"], f"{fault.claim} did not notice: {fault.what}"
+
+
+@pytest.mark.parametrize(
+    ("notebook", "claim"), sorted({(fault.notebook, fault.claim) for fault in FAULTS}), ids=lambda value: str(value)
+)
+def test_the_claim_holds_without_the_fault(notebook, claim):
+    record = run_claim(notebook, claim)
+    assert record["holds"]
+    assert record["control"]["fails"]

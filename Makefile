@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-# One thread a process: two notebooks run at a time, and small matrices gain nothing from more.
+# One thread a test process, as when the notebooks are run: two go at a time.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 # Tests always look at the quick profile with seed 0, whatever the shell exports.
 PLAIN := env -u PROFILE -u SEED -u OUTPUT -u REDRAW
@@ -17,7 +17,7 @@ setup:
 	@$(PYTHON) helpers/environment.py
 
 figures: setup ## run every notebook (NB=01: one), write figures/ and the claims ledger, print the verdicts
-	@$(ONE_THREAD) $(BIN)/python -m helpers.collection run $(NB)
+	@$(BIN)/python -m helpers.collection run $(NB)
 
 full: setup ## the same in the full profile, on the GPU if there is one; writes to build/full-0
 	@PROFILE=full $(BIN)/python -m helpers.collection run $(NB)
@@ -38,7 +38,7 @@ test: setup ## lint, unit tests, every notebook against its stored outputs, ledg
 	$(PLAIN) $(BIN)/python -m helpers.collection compare figures "$$fresh"
 
 store: setup ## (maintainers) run, redraw every figure, and rewrite the outputs stored in the notebooks
-	@$(ONE_THREAD) $(BIN)/python -m helpers.collection store $(NB)
+	@$(BIN)/python -m helpers.collection store $(NB)
 
 record: setup ## (maintainers) record a longer table: make record TABLE=01_spectral_clustering/kernel_infonce_digits
 	@$(BIN)/python -m helpers.recorded $(TABLE)

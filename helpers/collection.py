@@ -24,6 +24,8 @@ from helpers import agreement, claims, runtime, storage
 NOTEBOOKS = runtime.ROOT / "notebooks"
 EXECUTED = runtime.ROOT / "build" / "executed"
 CELL_SECONDS = 1800
+# Small matrices gain nothing from more threads, and two notebooks with two threads each on two cores lose tenfold.
+ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
 PAPERS = {
     "01_spectral_clustering": "Tan et al., *Contrastive Learning Is Spectral Clustering On Similarity Graph* "
     "(ICLR 2024)",
@@ -75,7 +77,7 @@ def execute(path, bar):
         steps[number] = headings[-1].lstrip("# ") if headings else steps.get(number - 1, "opening")
 
     def starting(cell, cell_index):
-        bar.set_postfix_str(steps[cell_index][:48])
+        bar.set_postfix_str(steps[cell_index][:48], refresh=sys.stderr.isatty())
 
     def executed(**_):
         bar.update()
@@ -117,8 +119,7 @@ def run(pattern="", *, store=False, workers=2):
     int
         Exit status: 0 if every notebook ran to its end and every claim passed.
     """
-    if store:
-        os.environ["REDRAW"] = "1"
+    os.environ.update(ONE_THREAD | ({"REDRAW": "1"} if store else {}))
     settings = runtime.current()
     chosen = notebooks(pattern)
     places = threading.BoundedSemaphore(workers)
@@ -131,9 +132,8 @@ def run(pattern="", *, store=False, workers=2):
             codes = sum(cell.cell_type == "code" for cell in notebook.cells)
             expected = notebook.metadata.get("expected_seconds", "?")
             form = "{desc} {n_fmt}/{total_fmt} cells, {elapsed} of about " + f"{expected} s" + " {postfix}"
-            with tqdm(
-                total=codes, desc=path.stem, position=line, bar_format=form, mininterval=5 * (not sys.stderr.isatty())
-            ) as bar:
+            shown = {"position": line} if sys.stderr.isatty() else {"mininterval": 10}
+            with tqdm(total=codes, desc=path.stem, bar_format=form, **shown) as bar:
                 start = time.monotonic()
                 outcome = execute(path, bar)
             free_lines.append(line)

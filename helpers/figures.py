@@ -137,3 +137,24 @@ def _column(figure, name, values):
             raise ValueError(f"figure {figure!r}, column {name!r}: a plotted number is not finite")
         return [float(value) for value in values]
     return values.tolist()
+
+
+def show_table(header, rows):
+    """Display a table below a cell. Its text is not compared between runs, so it may hold measured numbers.
+
+    Parameters
+    ----------
+    header : sequence of str
+    rows : sequence of sequence of str
+        Each as long as the header; LaTeX between dollar signs is rendered.
+
+    Raises
+    ------
+    ValueError
+        If a row is shorter or longer than the header.
+    """
+    for row in rows:
+        if len(row) != len(header):
+            raise ValueError(f"a row has {len(row)} cells, expected {len(header)}: {row}")
+    lines = [header, ["---"] * len(header), *rows]
+    display(Markdown("\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)))

@@ -96,3 +96,12 @@ def test_moved_names_the_columns():
     new = {"a": [1.0, 2.1], "b": ["x", "z"], "new": [1.0, 1.0]}
     assert agreement.moved(stored, new, {"a": 0.01, "b": 0, "new": 0}) == ["a", "b", "gone", "new"]
     assert agreement.moved({"a": ["1"]}, {"a": [1.0, 2.0]}, {"a": 0.1}) == ["a"]
+
+
+def test_a_table_is_shown_as_markdown(monkeypatch):
+    shown = []
+    monkeypatch.setattr(figures, "display", shown.append)
+    figures.show_table(["name", "value"], [["a", 1], ["b", "2.0"]])
+    assert shown[0].data.splitlines() == ["| name | value |", "| --- | --- |", "| a | 1 |", "| b | 2.0 |"]
+    with pytest.raises(ValueError, match="a row has 1 cells, expected 2"):
+        figures.show_table(["name", "value"], [["a"]])

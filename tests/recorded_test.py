@@ -1,0 +1,190 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from helpers import recorded
+from helpers.tables import kernel_infonce_digits
+
+CPU = torch.device("cpu")
+
+
+def definition(measure, **changes):
+    parts = {
+        "name": "tiny",
+        "notebook": "00_none",
+        "about": "x squared plus seed",
+        "constants": {"power": 2},
+        "cells": [{"x": 1.0}, {"x": 2.0}],
+        "seeds": [0, 1, 2],
+    }
+    return recorded.Table(**(parts | changes), measure=measure)
+
+
+def square(cell, seed, device, scratch):
+    return {"y": cell["x"] ** 2 + seed, "z": np.float64(1)}
+
+
+def run(table, folder, **options):
+    return recorded.record(table, device=CPU, store=folder / "store", partial=folder / "partial", **options)
+
+
+@pytest.fixture(autouse=True)
+def _no_bars(monkeypatch):
+    monkeypatch.setattr(recorded, "tqdm", lambda **options: tqdm_silent(**options))
+
+
+def tqdm_silent(**options):
+    from tqdm import tqdm
+
+    return tqdm(**options, disable=True)
+
+
+def test_every_cell_and_seed_is_measured_once_and_read_back(tmp_path):
+    table = definition(square)
+    path = run(table, tmp_path)
+    assert path == tmp_path / "store" / "00_none" / "tiny.json"
+    found = recorded.load(table, store=tmp_path / "store")
+    np.testing.assert_array_equal(found.values("y", x=2.0), [4, 5, 6])
+    assert len(found.rows) == 6
+    assert not list((tmp_path / "partial").rglob("*.json"))
+
+
+def test_the_provenance_says_when_where_and_that_it_was_not_computed_here(tmp_path):
+    table = definition(square)
+    run(table, tmp_path)
+    line = recorded.load(table, store=tmp_path / "store").provenance
+    for part in ("Recorded on 20", "not computed in this run", "6 rows", "torch 2", "make record TABLE=00_none/tiny"):
+        assert part in line
+
+
+def test_an_interrupted_recording_goes_on(tmp_path):
+    calls = []
+
+    def stops(cell, seed, device, scratch):
+        calls.append((cell["x"], seed))
+        if len(calls) == 4:
+            scratch.parent.mkdir(parents=True, exist_ok=True)
+            scratch.write_text("half-way")
+            raise KeyboardInterrupt
+        return square(cell, seed, device, scratch)
+
+    table = definition(stops)
+    with pytest.raises(KeyboardInterrupt):
+        run(table, tmp_path)
+    seen = []
+
+    def goes_on(cell, seed, device, scratch):
+        seen.append(scratch.exists())
+        calls.append((cell["x"], seed))
+        return square(cell, seed, device, scratch)
+
+    run(definition(goes_on), tmp_path)
+    # the row that was under way is measured again, with its checkpoint; no other one is
+    assert calls == [(1.0, 0), (1.0, 1), (1.0, 2), (2.0, 0), (2.0, 0), (2.0, 1), (2.0, 2)]
+    assert seen == [True, False, False]
+    assert not list((tmp_path / "partial").rglob("*.pt"))
+    assert recorded.load(table, store=tmp_path / "store").values("y", x=1.0).tolist() == [1, 2, 3]
+
+
+def test_rows_of_another_definition_are_not_mixed_in(tmp_path):
+    def stops(cell, seed, device, scratch):
+        if seed == 1:
+            raise KeyboardInterrupt
+        return square(cell, seed, device, scratch)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(definition(stops), tmp_path)
+    with pytest.raises(ValueError, match="another definition or device"):
+        run(definition(square, constants={"power": 3}), tmp_path)
+
+
+def test_a_stale_or_missing_table_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="make record TABLE=00_none/tiny"):
+        recorded.load(definition(square), store=tmp_path)
+    run(definition(square), tmp_path)
+    with pytest.raises(ValueError, match="other settings"):
+        recorded.load(definition(square, seeds=[0, 1]), store=tmp_path / "store")
+
+
+def test_a_value_that_is_not_finite_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="y is not finite"):
+        run(definition(lambda *_: {"y": float("nan")}), tmp_path)
+
+
+def test_a_selection_must_single_out_a_cell(tmp_path):
+    run(definition(square), tmp_path)
+    found = recorded.load(definition(square), store=tmp_path / "store")
+    for where in ({}, {"x": 9.0}):
+        with pytest.raises(ValueError, match="expected one for each of 3 seeds"):
+            found.values("y", **where)
+
+
+def test_the_best_setting_is_chosen_by_another_number(tmp_path):
+    cells = [{"kind": kind, "x": x} for kind in ("a", "b") for x in (1.0, 2.0, 3.0)]
+
+    def measure(cell, seed, device, scratch):
+        return {
+            "validation": -abs(cell["x"] - 2) + (cell["kind"] == "b") * 2 * cell["x"] + 0.01 * seed,
+            "test": cell["x"],
+        }
+
+    run(definition(measure, cells=cells), tmp_path)
+    found = recorded.load(definition(measure, cells=cells), store=tmp_path / "store")
+    assert found.best("x", by="validation", kind="a") == 2.0
+    assert found.best("x", by="test", kind="a") == 3.0
+    assert found.best("x", by="validation", kind="b") == 3.0
+    with pytest.raises(ValueError, match="matches no row"):
+        found.best("x", by="test", kind="c")
+
+
+def test_tables_are_found_by_name():
+    table = recorded.table("01_spectral_clustering/kernel_infonce_digits")
+    assert table == recorded.table("kernel_infonce_digits")
+    for name in ("01_spectral_clustering/no_such", "02_alpha_cl/kernel_infonce_digits"):
+        with pytest.raises(ValueError, match="no table"):
+            recorded.table(name)
+
+
+def test_the_command_line(monkeypatch, capsys):
+    assert recorded.main(["no/such"]) == 2
+    assert "error: no table 'no/such'" in capsys.readouterr().err
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(recorded, "record", interrupted)
+    assert recorded.main(["kernel_infonce_digits"]) == 130
+    assert "goes on with them" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("path", sorted(recorded.STORE.glob("*/*.json")), ids=lambda path: path.stem)
+def test_every_stored_table_fits_its_definition(path):
+    table = recorded.table(f"{path.parent.name}/{path.stem}")
+    found = recorded.load(table)
+    assert len(found.rows) == len(table.cells) * len(table.seeds)
+    assert json.dumps(found.record, allow_nan=False)
+
+
+@pytest.mark.parametrize("kernel", kernel_infonce_digits.KERNELS)
+def test_every_kernel_of_the_digits_table_gives_a_finite_gradient(kernel):
+    points = torch.randn(8, 6, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    first = points[:4]
+    # two coinciding views: distance zero must not give a NaN
+    second = torch.cat([first[:1], points[4:7]])
+    loss = kernel_infonce_digits.objective(kernel, 0.3)(first, second)
+    loss.backward()
+    assert bool(torch.isfinite(points.grad).all())
+
+
+def test_the_gaussian_of_the_digits_table_is_the_cosine_softmax():
+    generator = torch.Generator().manual_seed(1)
+    first, second = torch.randn(2, 5, 3, generator=generator, dtype=torch.float64)
+    points = torch.nn.functional.normalize(torch.cat([first, second]), dim=1)
+    logits = points @ points.T / (0.3 / 2)
+    logits.fill_diagonal_(-torch.inf)
+    partner = torch.arange(10).roll(5)
+    expected = torch.nn.functional.cross_entropy(logits, partner)
+    got = kernel_infonce_digits.objective("gaussian", 0.3)(first, second)
+    assert float((got - expected).abs()) < 1e-12

@@ -73,7 +73,7 @@ def log_exponential(squared, *, exponent, scale):
 
     Exponent 1 is the Laplacian kernel, 2 the Gaussian with scale = 2 * temperature. Positive definite in every
     dimension iff exponent <= 2 (Schoenberg 1938). For exponent != 2 the derivative at d = 0 does not exist or
-    vanishes; it is set to zero there (a subgradient).
+    vanishes; it is set to zero there, in every direction alike.
 
     Parameters
     ----------

@@ -4,9 +4,9 @@ A fault replaces one function of ``helpers`` by a wrong version; the claim's cel
 that does not notice would be a check that cannot fail.
 """
 
+import dataclasses
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ from claim_cells import run_claim
 from helpers import graphs
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Fault:
     """``wrong(original)`` takes the place of ``helpers.<module>.<name>`` while ``claim`` runs."""
 
@@ -82,6 +82,82 @@ def mean_of_logarithms(_):
     return lambda *log_kernels: torch.stack(torch.broadcast_tensors(*log_kernels)).mean(0)
 
 
+def negated(original):
+    return lambda *arguments: -original(*arguments)
+
+
+def doubled_distances(original):
+    return lambda first, second: tuple(2 * distance for distance in original(first, second))
+
+
+def last_stranger_forgotten(original):
+    return lambda member, margins: original(member, margins[..., :-1])
+
+
+def last_stranger_forgotten_in_weights(_):
+    def weights(member, margins):
+        total = member.psi(margins[..., :-1]).sum(-1)
+        return member.phi_slope(total)[..., None] * member.psi_slope(margins)
+
+    return weights
+
+
+def positive_weight_outside_the_logarithm(original):
+    def infonce(*, temperature, positive_weight):
+        member = original(temperature=temperature, positive_weight=positive_weight)
+        return dataclasses.replace(
+            member,
+            phi=lambda x: positive_weight + temperature * torch.log(x),
+            phi_slope=lambda x: temperature / x,
+            phi_curvature=lambda x: -temperature / x**2,
+        )
+
+    return infonce
+
+
+def derivative_through_the_weights(original):
+    return original | {"entropy": original["entropy, backprop"]}
+
+
+def weights_without_unit_sum(_):
+    return lambda distances, *, temperature: torch.exp(-distances / temperature)
+
+
+def norm_too_large(original):
+    return lambda weights, constraint="layer": [1.1 * weight for weight in original(weights, constraint)]
+
+
+def kinks_never_opened(original):
+    return lambda *arguments, **options: torch.zeros_like(original(*arguments, **options))
+
+
+def one_more_in_the_denominator(original):
+    return lambda world: original(world) + np.log(world.negatives / (world.negatives + 1))
+
+
+def log_weight_dropped(original):
+    def losses(world, **options):
+        return original(dataclasses.replace(world, weight=np.ones(len(world.weight))), **options)
+
+    return losses
+
+
+def temperature_squared(original):
+    return lambda world: original(world) / world.temperature[:, None, None]
+
+
+def prior_dropped(original):
+    return lambda world, weights=None, bias=None: original(world, weights, 0 * world.prior)
+
+
+def means_not_normalised(original):
+    return lambda world: original(world) * world.prior[..., None]
+
+
+def variance_part_dropped(_):
+    return lambda parameters, squared_norm, sigma, prior_sigma: squared_norm / np.square(prior_sigma) / 2
+
+
 SPECTRAL = "01_spectral_clustering"
 FAULTS = [
     Fault("1/tau dropped", "kernels.log_gaussian", temperature_dropped, SPECTRAL, "SC-L4"),
@@ -104,6 +180,36 @@ FAULTS = [
     Fault("exponent of the square", "kernels.log_exponential", exponent_of_the_square, SPECTRAL, "SC-K1"),
     Fault("exponent of the square", "kernels.log_exponential", exponent_of_the_square, SPECTRAL, "SC-K4"),
     Fault("mean of logs for log of sum", "kernels.log_sum", mean_of_logarithms, SPECTRAL, "SC-K5"),
+]
+ALPHA = "02_alpha_cl"
+FAULTS += [
+    Fault("factor 1/2 dropped", "pair_weights.half_squared_distances", doubled_distances, ALPHA, "AC-D1"),
+    Fault("factor 1/2 dropped", "pair_weights.half_squared_distances", doubled_distances, ALPHA, "AC-T1"),
+    Fault("factor 1/2 dropped", "pair_weights.half_squared_distances", doubled_distances, ALPHA, "AC-R1"),
+    Fault("sign of C_alpha", "pair_weights.contrastive_covariance", negated, ALPHA, "AC-D4"),
+    Fault("sign of C_alpha", "pair_weights.contrastive_covariance", negated, ALPHA, "AC-R3"),
+    Fault("sign of C_alpha", "pair_weights.contrastive_covariance", negated, ALPHA, "AC-L3"),
+    Fault("a forgotten member in xi", "pair_weights.anchor_losses", last_stranger_forgotten, ALPHA, "AC-D2"),
+    Fault("a forgotten member in xi", "pair_weights.pair_weights", last_stranger_forgotten_in_weights, ALPHA, "AC-T1"),
+    Fault("eps outside the logarithm", "pair_weights.infonce", positive_weight_outside_the_logarithm, ALPHA, "AC-D3"),
+    Fault("alpha's derivative flowing", "pair_rules.PAIR_LOSSES", derivative_through_the_weights, ALPHA, "AC-E2"),
+    Fault("weights without unit sum", "pair_rules.entropy_weights", weights_without_unit_sum, ALPHA, "AC-P1"),
+    Fault("weights of norm 1.1", "spheres.normalise", norm_too_large, ALPHA, "AC-C3"),
+    Fault("kinks never opened", "relu_networks.kink_slopes", kinks_never_opened, ALPHA, "AC-R5"),
+]
+ROBUST = "05_robust_contrastive"
+FAULTS += [
+    Fault("K + 1 for K", "decomposition.log_average", one_more_in_the_denominator, ROBUST, "RC-L1"),
+    Fault("K + 1 for K", "decomposition.log_average", one_more_in_the_denominator, ROBUST, "RC-T1"),
+    Fault("log beta dropped", "decomposition.tuple_losses", log_weight_dropped, ROBUST, "RC-T2"),
+    Fault("log beta dropped", "decomposition.tuple_losses", log_weight_dropped, ROBUST, "RC-T4b"),
+    Fault("tau squared", "finite_worlds.scores", temperature_squared, ROBUST, "RC-T1"),
+    Fault("tau squared", "finite_worlds.scores", temperature_squared, ROBUST, "RC-L1"),
+    Fault("bias of the prior dropped", "finite_worlds.cross_entropy", prior_dropped, ROBUST, "RC-T1"),
+    Fault("bias of the prior dropped", "finite_worlds.cross_entropy", prior_dropped, ROBUST, "RC-V1"),
+    Fault("class means not normalised", "finite_worlds.class_means", means_not_normalised, ROBUST, "RC-T2"),
+    Fault("variance part of KL dropped", "sharpness.gaussian_divergence", variance_part_dropped, ROBUST, "RC-T5"),
+    Fault("SAM step downhill", "sharpness.sam_step", negated, ROBUST, "RC-S1"),
 ]
 
 

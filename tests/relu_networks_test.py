@@ -1,0 +1,129 @@
+import numpy as np
+import pytest
+import torch
+
+from helpers import feature_mixtures, pair_weights, relu_networks
+
+FLOAT = torch.float64
+
+
+@pytest.fixture
+def generator():
+    return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture
+def problem():
+    return feature_mixtures.random_problem(3, 4, view_noise=0.1, rng=np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("activation", relu_networks.ACTIVATIONS)
+def test_closed_form_gradient_agrees_with_autograd(problem, generator, activation):
+    layers = relu_networks.random_start(3, 5, 4, 2, constraint="filter", generator=generator)
+    measured = relu_networks.gradients(*layers, problem[0], activation=activation)
+    layers = [layer.requires_grad_() for layer in layers]
+    value = relu_networks.energy(*layers, problem[0], activation=activation).sum()
+    for closed, automatic in zip(measured, torch.autograd.grad(value, layers), strict=True):
+        assert torch.allclose(closed, automatic, atol=1e-12)
+
+
+def test_energy_of_raw_inputs_agrees_with_the_quadratic_form(problem, generator):
+    covariance, weights, views, other = problem
+    first, second = relu_networks.random_start(3, 5, 4, 2, constraint="layer", generator=generator)
+    raw = pair_weights.energy(weights, *(relu_networks.outputs(first, second, inputs) for inputs in (views, other)))
+    assert torch.allclose(raw, relu_networks.energy(first, second, covariance, activation="relu"))
+
+
+def test_gated_covariances_without_gates_are_one_covariance(problem, generator):
+    covariance, *data = problem
+    first, _ = relu_networks.random_start(3, 2, 4, 1, constraint="layer", generator=generator)
+    blocks = relu_networks.gated_covariances(first, *data, gates=False)
+    assert blocks.shape == (3, 2, 2, 4, 4)
+    assert torch.allclose(blocks, covariance[:, None, None].expand_as(blocks))
+
+
+@pytest.mark.parametrize("constraint", relu_networks.CONSTRAINTS)
+def test_a_start_lies_on_the_constraint_set(generator, constraint):
+    first, second = relu_networks.random_start(4, 3, 5, 2, constraint=constraint, generator=generator)
+    norms = first.norm(dim=-1) if constraint == "filter" else first.flatten(1).norm(dim=1)
+    assert torch.allclose(norms, torch.ones_like(norms))
+    assert torch.allclose(second.flatten(1).norm(dim=1), torch.ones(4, dtype=FLOAT))
+
+
+def test_linear_ascent_reaches_the_top_eigenvalue(problem, generator):
+    covariance = problem[0]
+    start = relu_networks.random_start(3, 5, 4, 2, constraint="filter", generator=generator)
+    end = relu_networks.ascend(*start, covariance, constraint="filter", activation="linear")
+    assert (end.gradient_norm <= 1e-11).all()
+    assert torch.allclose(end.energy, 2.5 * torch.linalg.eigvalsh(covariance)[:, -1])
+
+
+def test_raw_ascent_does_what_the_closed_form_does(problem, generator):
+    covariance, *data = problem
+    start = relu_networks.random_start(3, 5, 4, 2, constraint="layer", generator=generator)
+    options = {"constraint": "layer", "activation": "relu", "steps": 20, "tolerance": 0.0}
+    closed, raw = (
+        relu_networks.ascend(*start, covariance, **options),
+        relu_networks.ascend_raw(*start, *data, **options),
+    )
+    assert torch.allclose(closed.first, raw.first, atol=1e-10)
+    assert torch.allclose(closed.gradient_norm, raw.gradient_norm, atol=1e-10)
+
+
+def test_a_frozen_gate_is_found_and_opened():
+    # one unit fires on the weak feature only; opening its gate to the strong one gains at first order
+    covariance = torch.tensor([[1.0, 0.2], [0.2, 2.0]], dtype=FLOAT)[None]
+    first = torch.tensor([[[1.0, 0.0]]], dtype=FLOAT)
+    second = torch.ones(1, 1, 1, dtype=FLOAT)
+    gradient = relu_networks.gradients(first, second, covariance, activation="relu")
+    assert relu_networks.tangential_norm(first, second, *gradient, constraint="filter").item() == 0.0
+    assert relu_networks.kink_slopes(first, second, covariance)[0, 0].tolist() == [0.0, 0.2]
+    end, left = relu_networks.ascend_through_kinks(first, second, covariance, constraint="filter")
+    assert left.item() == 0.0
+    assert end.energy.item() == pytest.approx(torch.linalg.eigvalsh(covariance)[0, -1].item() / 2)
+
+
+def test_a_weight_far_below_zero_is_no_kink():
+    covariance = torch.tensor([[1.0, 0.2], [0.2, 2.0]], dtype=FLOAT)
+    first = torch.tensor([[0.8, -0.6]], dtype=FLOAT)
+    assert not relu_networks.kink_slopes(first, torch.ones(1, 1, dtype=FLOAT), covariance).any()
+
+
+def test_dead_units_do_not_count():
+    first = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]], dtype=FLOAT)
+    second = torch.tensor([[1.0, 0.0, 1.0]], dtype=FLOAT)
+    live = relu_networks.live_units(first, second)
+    assert live.tolist() == [True, False, False]
+    assert relu_networks.numerical_rank(relu_networks.singular_values(first, live)).item() == 1
+    assert relu_networks.numerical_rank(relu_networks.singular_values(first)).item() == 2
+
+
+def test_cones_of_two_opposed_units():
+    covariance = torch.tensor([[2.0, -1.0], [-1.0, 1.5]], dtype=FLOAT)
+    first = torch.eye(2, dtype=FLOAT)
+    cones, direction = relu_networks.cone_directions(first, covariance)
+    assert sorted(cones.tolist()) == [[0.0, 1.0], [1.0, 0.0]]
+    assert (direction[0] * direction[1]).item() < 0
+    second = direction[None]
+    assert relu_networks.cone_distance(first, second, covariance).item() < 1e-12
+    turned = torch.tensor([[0.8, 0.6], [0.0, 1.0]], dtype=FLOAT)
+    assert relu_networks.cone_distance(turned, second, covariance).item() > 0.1
+
+
+def test_no_gain_at_a_maximum_and_some_elsewhere(generator):
+    covariance = torch.diag(torch.tensor([2.0, 1.0], dtype=FLOAT))[None]
+    second = torch.ones(1, 1, 1, dtype=FLOAT)
+    options = {"constraint": "filter", "activation": "linear", "radii": (1e-2,), "count": 100, "generator": generator}
+    top, low = (torch.eye(2, dtype=FLOAT)[None, None, k] for k in (0, 1))
+    assert relu_networks.largest_gain(top, second, covariance, **options).item() <= 0
+    assert relu_networks.largest_gain(low, second, covariance, **options).item() > 1e-6
+
+
+def test_refusals(generator):
+    first, second = relu_networks.random_start(1, 3, 4, 2, constraint="filter", generator=generator)
+    with pytest.raises(ValueError, match=r"first has shape \(1, 3, 4\).*covariance \(3, 3\)"):
+        relu_networks.energy(first, second, torch.eye(3, dtype=FLOAT), activation="relu")
+    with pytest.raises(ValueError, match="activation is 'tanh'"):
+        relu_networks.energy(first, second, torch.eye(4, dtype=FLOAT), activation="tanh")
+    with pytest.raises(ValueError, match="constraint is 'row'"):
+        relu_networks.retract(first, second, constraint="row")

@@ -212,14 +212,15 @@ def claims_page(output):
             f"{PAPERS.get(name, name)}. Profile {ledger['profile']}, seed {ledger['seed']}.",
             "",
         ]
-        parts += ["| claim | what | verdict | tightest check: measured | threshold | control | provenance |"]
-        parts += ["|---|---|---|---|---|---|---|"]
+        parts += ["| claim | what | verdict | tightest check | measured | threshold | control | provenance |"]
+        parts += ["|---|---|---|---|---|---|---|---|"]
         for record in ledger["claims"]:
             link = f"[{record['id']}](../notebooks/{name}.ipynb#{record['id']})"
             cells = [
                 link,
                 record["title"],
                 "PASS" if claims.passed(record) else "**FAIL**",
+                record.get("tightest", ""),
                 f"{record['measured']:.2g}",
                 f"{record['threshold']:.2g}",
                 f"{record['control']['breaks']}: {'fails' if record['control']['fails'] else '**passes**'}",

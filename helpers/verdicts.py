@@ -266,6 +266,7 @@ class Claim:
             "instances": self._instances or max(check["trials"] for check in self.checks),
             "checks": self.checks,
             "controls": self.controls,
+            "tightest": tightest["name"],
             "measured": tightest["measured"],
             "threshold": tightest["threshold"],
             "holds": all(check["holds"] for check in self.checks),
@@ -320,10 +321,15 @@ def _holds(rule, measured):
 
 
 def _tightness(check):
-    """How close a check came to failing, 1 being the edge: the tightest check represents the claim."""
+    """How close a check came to failing, 1 being the edge: the tightest check represents the claim.
+
+    An exact count that agrees (0 <= 0) says nothing of that kind and represents a claim only if nothing else does.
+    """
     measured, threshold = check["measured"], check["threshold"]
+    if measured == threshold == 0:
+        return -math.inf
     if check["rule"] in ("counterexample", "empirical"):
         return threshold / measured if measured else math.inf
     if check["rule"] == "inequality" and measured >= 0:
         return -measured
-    return measured / threshold if threshold else (math.inf if measured else 1.0)
+    return measured / threshold if threshold else math.inf

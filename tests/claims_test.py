@@ -206,7 +206,22 @@ def test_the_tightest_check_represents_the_claim(ledger):
         claim.identity("tight", 1.0, 1.0 + 5e-9, tolerance=1e-8)
         claim.control("a factor", 1.0, 2.0)
 
-    assert record(ledger, fill)["measured"] == pytest.approx(5e-9, rel=1e-5)
+    entry = record(ledger, fill)
+    assert entry["tightest"] == "tight"
+    assert entry["measured"] == pytest.approx(5e-9, rel=1e-5)
+
+
+def test_an_exact_count_represents_a_claim_only_if_nothing_else_does(ledger):
+    def fill(claim):
+        claim.identity("count", 3, 3, tolerance=0)
+        claim.control("one more", 4, 3)
+
+    def fill_both(claim):
+        fill(claim)
+        claim.identity("value", 1.0, 1.0 + 1e-12, tolerance=1e-8)
+
+    assert record(ledger, fill)["tightest"] == "count"
+    assert record(ledger, fill_both, "T-2")["tightest"] == "value"
 
 
 def make(ledger, error=0.0, z=1.0):

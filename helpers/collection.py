@@ -17,6 +17,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 from tqdm import tqdm
 
 from helpers import agreement, claims, runtime, storage
@@ -154,7 +155,8 @@ def run(pattern="", *, store=False, workers=2):
 
 def stored_form(notebook):
     """A notebook as it is kept in the repository: outputs without timestamps or traces of a machine."""
-    clean = nbformat.from_dict(json.loads(nbformat.writes(notebook)))
+    # a print may reach the notebook in one piece or in two; stored, it is one
+    clean, _ = CoalesceStreamsPreprocessor().preprocess(nbformat.from_dict(json.loads(nbformat.writes(notebook))), {})
     expected = clean.metadata.get("expected_seconds")
     clean.metadata = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},

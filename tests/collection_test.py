@@ -88,6 +88,13 @@ def test_store_writes_outputs_without_traces(place):
     assert "version" not in stored["metadata"]["language_info"]
 
 
+def test_a_print_in_two_pieces_is_stored_as_one():
+    pieces = [nbformat.v4.new_output("stream", name="stdout", text=text) for text in ("PASS  S-1", "\n")]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("print()", outputs=pieces)])
+    stored = nbformat.reads(collection.stored_form(notebook), as_version=4)
+    assert [output.text for output in stored.cells[0].outputs] == ["PASS  S-1\n"]
+
+
 def test_compare_accepts_the_same_and_names_what_moved(place, capsys):
     write(place)
     collection.main(["run"])

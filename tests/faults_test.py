@@ -158,6 +158,21 @@ def variance_part_dropped(_):
     return lambda parameters, squared_norm, sigma, prior_sigma: squared_norm / np.square(prior_sigma) / 2
 
 
+def descent(original):
+    return lambda gradient, radius, *, norm: -original(gradient, radius, norm=norm)
+
+
+def infinity_ball(original):
+    def project(points, centres, radius, *, norm, **limits):
+        return original(points, centres, radius, norm=np.inf, **limits)
+
+    return project
+
+
+def primal_norm(_):
+    return lambda vectors, norm: torch.linalg.vector_norm(vectors, ord=norm, dim=-1)
+
+
 SPECTRAL = "01_spectral_clustering"
 FAULTS = [
     Fault("1/tau dropped", "kernels.log_gaussian", temperature_dropped, SPECTRAL, "SC-L4"),
@@ -210,6 +225,9 @@ FAULTS += [
     Fault("class means not normalised", "finite_worlds.class_means", means_not_normalised, ROBUST, "RC-T2"),
     Fault("variance part of KL dropped", "sharpness.gaussian_divergence", variance_part_dropped, ROBUST, "RC-T5"),
     Fault("SAM step downhill", "sharpness.sam_step", negated, ROBUST, "RC-S1"),
+    Fault("attack in the descent direction", "attacks.steepest", descent, ROBUST, "RC-A1"),
+    Fault("projection on the wrong ball", "attacks.project", infinity_ball, ROBUST, "RC-A3"),
+    Fault("primal for dual norm", "attacks.dual_norm", primal_norm, ROBUST, "RC-A2"),
 ]
 
 

@@ -1,0 +1,343 @@
+"""Adversaries: exact projections, one-step and iterative attacks, random search, and closed-form worst cases.
+
+Inputs are vectors along the last axis (flatten images first). A loss is a callable that maps inputs of shape
+(..., d) to one value each, shape (...), and every attack *maximises* it. Starts carry a leading axis, so that all
+restarts are one batch. The allowed set is the ball of ``radius`` around each centre, cut with the data range
+[low, high] where one is given. Torch, differentiable losses, any device and floating type.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from helpers import losses
+
+NORMS = (2, math.inf)
+
+
+@dataclass(frozen=True)
+class Attack:
+    """The worst points found.
+
+    Attributes
+    ----------
+    points : Tensor, shape (..., d)
+        Inside the allowed set.
+    values : Tensor, shape (...)
+        The loss there.
+    """
+
+    points: torch.Tensor
+    values: torch.Tensor
+
+
+# -- the allowed set ----------------------------------------------------------------------------------------------
+def project(points, centres, radius, *, norm, low=-math.inf, high=math.inf):
+    """Nearest allowed points, exactly: the Euclidean projection onto ball and data range together.
+
+    For the l2 ball with a data range the projection is ``clamp(c + t (x - c))`` with the largest t in [0, 1] that
+    lies in the ball; t is found by sorting, without iterations.
+
+    Parameters
+    ----------
+    points : Tensor, shape (..., d)
+    centres : Tensor, shape (..., d), broadcast against `points`
+        Inside [low, high].
+    radius : float >= 0
+    norm : 2 or math.inf
+    low, high : float
+        Range of every coordinate.
+
+    Returns
+    -------
+    Tensor, shape (..., d)
+
+    Raises
+    ------
+    ValueError
+        For another norm, a negative radius, or a centre outside the range.
+
+    >>> project(torch.tensor([3.0, 4.0]), torch.zeros(2), 1.0, norm=2)
+    tensor([0.6000, 0.8000])
+    """
+    _check(centres, radius, norm, low, high)
+    if norm == math.inf:
+        return points.clamp((centres - radius).clamp(min=low), (centres + radius).clamp(max=high))
+    step = points - centres
+    room = torch.where(step > 0, high - centres, centres - low) + 0 * step
+    size = step.abs()
+    wall = torch.where(size > 0, room / torch.where(size > 0, size, 1.0), math.inf)  # coordinate stops at t = wall
+    order = wall.argsort(dim=-1)
+    wall_sorted, square = wall.gather(-1, order), (size**2).gather(-1, order)
+    stopped = torch.where(wall_sorted.isfinite(), (room**2).gather(-1, order), 0.0).cumsum(dim=-1)
+    moving = square.flip(-1).cumsum(dim=-1).flip(-1)
+    before = torch.cat([torch.zeros_like(stopped[..., :1]), stopped[..., :-1]], dim=-1)
+    # with the first k coordinates stopped, |y(t) - c|^2 = before_k + t^2 moving_k
+    reached = torch.where(
+        moving > 0, (radius**2 - before).clamp(min=0) / torch.where(moving > 0, moving, 1.0), math.inf
+    )
+    feasible = (reached.sqrt() <= wall_sorted).int()
+    first = feasible.argmax(dim=-1, keepdim=True)
+    scale = torch.where(feasible.any(dim=-1, keepdim=True), reached.sqrt().gather(-1, first), 1.0).clamp(max=1.0)
+    return (centres + scale * step).clamp(low, high)
+
+
+def steepest(gradient, radius, *, norm):
+    """The step of this length along which a linear function grows most; zero where the gradient is.
+
+    Parameters
+    ----------
+    gradient : Tensor, shape (..., d)
+    radius : float
+    norm : 1, 2 or math.inf
+        Norm of the step; the growth is ``radius * dual_norm(gradient)``.
+
+    Returns
+    -------
+    Tensor, shape (..., d)
+
+    >>> steepest(torch.tensor([3.0, -4.0]), 1.0, norm=1)
+    tensor([0., -1.])
+    """
+    if norm == math.inf:
+        return radius * gradient.sign()
+    if norm == 1:
+        largest = torch.nn.functional.one_hot(gradient.abs().argmax(dim=-1), gradient.shape[-1])
+        return radius * largest.to(gradient.dtype) * gradient.sign()
+    length = _length(gradient, norm)
+    return radius * gradient / torch.where(length > 0, length, 1.0)
+
+
+def dual_norm(vectors, norm):
+    """``max v.d`` over ``|d|_norm <= 1``: the q-norm with 1/p + 1/q = 1.
+
+    >>> dual_norm(torch.tensor([3.0, -4.0]), math.inf).item()
+    7.0
+    """
+    if not norm >= 1:
+        raise ValueError(f"norm is {norm}, expected a number >= 1")
+    dual = {1: math.inf, math.inf: 1}.get(norm) or norm / (norm - 1)
+    return torch.linalg.vector_norm(vectors, ord=dual, dim=-1)
+
+
+def random_points(centres, radius, *, norm, count, generator, low=-math.inf, high=math.inf):
+    """Points drawn uniformly from the ball (then projected onto the range), drawn on the CPU and moved.
+
+    Draw number r is the same whatever `count` is.
+
+    Parameters
+    ----------
+    centres : Tensor, shape (..., d)
+    radius : float
+    norm : 2 or math.inf
+    count : int
+    generator : torch.Generator
+        On the CPU.
+
+    Returns
+    -------
+    Tensor, shape (count, ..., d)
+    """
+    _check(centres, radius, norm, low, high)
+    draws = [_unit_ball(centres, norm, generator) for _ in range(count)]
+    return project(centres + radius * torch.stack(draws), centres, radius, norm=norm, low=low, high=high)
+
+
+# -- attacks ------------------------------------------------------------------------------------------------------
+def fgsm(loss, centres, *, radius, norm, low=-math.inf, high=math.inf):
+    """One steepest step of full length from the centre (Goodfellow et al. 2015; l2 as well as l_inf).
+
+    Parameters
+    ----------
+    loss : callable
+    centres : Tensor, shape (..., d)
+    radius, norm, low, high
+        As :func:`project`.
+
+    Returns
+    -------
+    Tensor, shape (..., d)
+    """
+    _check(centres, radius, norm, low, high)
+    step = steepest(_slope(loss, centres)[1], radius, norm=norm)
+    return project(centres + step, centres, radius, norm=norm, low=low, high=high)
+
+
+def pgd(loss, centres, starts, *, radius, norm, step_sizes, low=-math.inf, high=math.inf):
+    """Projected steepest ascent from every start at once (Madry et al. 2018); the best point of all is kept.
+
+    The candidates are all starts and all iterates. A longer schedule with the same beginning, more starts, or a larger
+    ball with the smaller ball's answer among the starts therefore never gives a smaller value.
+
+    Parameters
+    ----------
+    loss : callable
+    centres : Tensor, shape (..., d)
+    starts : Tensor, shape (count, ..., d)
+        Such as ``centres[None]``, :func:`random_points`, or the answer for a smaller radius; projected first.
+    radius, norm, low, high
+        As :func:`project`.
+    step_sizes : sequence of float
+        One a step.
+
+    Returns
+    -------
+    Attack
+
+    Raises
+    ------
+    ValueError
+        If the starts do not fit the centres, or as :func:`project`.
+    """
+    ball = {"norm": norm, "low": low, "high": high}
+    _check(centres, radius, norm, low, high)
+    if starts.shape[1:] != centres.shape or len(starts) == 0:
+        raise ValueError(f"starts has shape {tuple(starts.shape)}, expected (count >= 1, {tuple(centres.shape)})")
+    points = project(starts, centres, radius, **ball).detach()
+    best = None
+    for size in step_sizes:
+        values, gradient = _slope(loss, points)
+        best = _better(best, points, values)
+        points = project(points + steepest(gradient, size, norm=norm), centres, radius, **ball)
+    with torch.no_grad():
+        best = _better(best, points, loss(points))
+    values, winner = best[1].max(dim=0)
+    index = winner[None, ..., None].expand(1, *centres.shape)
+    return Attack(best[0].gather(0, index)[0], values)
+
+
+def random_search(loss, centres, *, radius, norm, draws, generator, low=-math.inf, high=math.inf):
+    """The best of `draws` random points: an attack without gradients.
+
+    Returns
+    -------
+    Attack
+    """
+    ball = {"norm": norm, "low": low, "high": high}
+    points = random_points(centres, radius, count=draws, generator=generator, **ball)
+    with torch.no_grad():
+        values, winner = loss(points).max(dim=0)
+    return Attack(points.gather(0, winner[None, ..., None].expand(1, *centres.shape))[0], values)
+
+
+# -- what is attacked ---------------------------------------------------------------------------------------------
+def supervised_losses(features, labels, weights, bias):
+    """Cross-entropy of a linear classifier.
+
+    Parameters
+    ----------
+    features : Tensor, shape (..., n, m)
+    labels : Tensor of int, shape (n,) or (..., n)
+    weights : Tensor, shape (classes, m) or (..., classes, m)
+    bias : Tensor, shape (classes,) or (..., 1, classes)
+
+    Returns
+    -------
+    Tensor, shape (..., n)
+        In nats.
+    """
+    logits = features @ weights.mT + bias
+    chosen = logits.gather(-1, labels.expand(logits.shape[:-1])[..., None])[..., 0]
+    return logits.logsumexp(dim=-1) - chosen
+
+
+def anchor_losses(anchors, positives, negatives, *, temperature, weight):
+    """InfoNCE of attacked anchors; positives and negatives stay clean.
+
+    ``-z.z+/t + log(exp(z.z+/t) + weight/K sum_k exp(z.z_k/t))``: the positive is in the denominator.
+
+    Parameters
+    ----------
+    anchors, positives : Tensor, shape (..., n, m)
+    negatives : Tensor, shape (..., K, m) shared by the anchors, or (..., n, K, m)
+        The latter if it has one axis more than `positives`.
+    temperature, weight : float > 0
+        ``weight`` is the total weight of the negatives; K gives van den Oord et al. (2018), eq. (4).
+
+    Returns
+    -------
+    Tensor, shape (..., n)
+        In nats.
+    """
+    own = negatives.ndim > positives.ndim
+    scores = (negatives @ anchors[..., None])[..., 0] if own else anchors @ negatives.mT
+    share = temperature * math.log(weight / scores.shape[-1])
+    positive = (anchors * positives).sum(dim=-1)
+    return losses.bank_infonce_from_scores(
+        positive, scores + share, temperature=temperature, positive_in_denominator=True
+    )
+
+
+# -- closed forms -------------------------------------------------------------------------------------------------
+def cap_half_angle(radius, length):
+    """Half angle of the cap ``(x + d)/|x + d|``, ``|d|_2 <= radius < |x|``: arcsin(radius / |x|).
+
+    Raises
+    ------
+    ValueError
+        If a ball holds the origin: every direction can then be reached.
+    """
+    length = torch.as_tensor(length)
+    if torch.any(length <= radius):
+        raise ValueError(f"radius is {radius} and the shortest vector {length.min().item()}: the ball holds the origin")
+    return torch.arcsin(radius / length)
+
+
+def cap_maximum(vectors, axes, half_angle):
+    """Largest inner product with a unit vector within an angle of an axis: ``|v| cos(max(0, angle - half_angle))``.
+
+    Parameters
+    ----------
+    vectors, axes : Tensor, shape (..., m)
+        Axes need not have unit length.
+    half_angle : Tensor, shape (...)
+        In [0, pi], radians.
+
+    Returns
+    -------
+    Tensor, shape (...)
+    """
+    axes = torch.nn.functional.normalize(axes, dim=-1)
+    along = (vectors * axes).sum(dim=-1)
+    across = torch.linalg.vector_norm(vectors - along[..., None] * axes, dim=-1)
+    outside = (torch.atan2(across, along) - half_angle).clamp(min=0)
+    return torch.linalg.vector_norm(vectors, dim=-1) * outside.cos()
+
+
+def _slope(loss, points):
+    leaf = points.detach().requires_grad_()
+    values = loss(leaf)
+    return values.detach(), torch.autograd.grad(values.sum(), leaf)[0]
+
+
+def _better(best, points, values):
+    if best is None:
+        return points, values
+    wins = values > best[1]
+    return torch.where(wins[..., None], points, best[0]), torch.where(wins, values, best[1])
+
+
+def _unit_ball(centres, norm, generator):
+    if norm == math.inf:
+        draw = 2 * torch.rand(centres.shape, generator=generator, dtype=centres.dtype) - 1
+    else:
+        direction = torch.nn.functional.normalize(
+            torch.randn(centres.shape, generator=generator, dtype=centres.dtype), dim=-1
+        )
+        height = torch.rand(centres.shape[:-1], generator=generator, dtype=centres.dtype)
+        draw = direction * height[..., None] ** (1 / centres.shape[-1])
+    return draw.to(centres.device)
+
+
+def _length(vectors, norm):
+    return torch.linalg.vector_norm(vectors, ord=norm, dim=-1, keepdim=True)
+
+
+def _check(centres, radius, norm, low, high):
+    if norm not in NORMS:
+        raise ValueError(f"norm is {norm}, expected 2 or math.inf")
+    if not radius >= 0:
+        raise ValueError(f"radius is {radius}, expected a number >= 0")
+    if (math.isfinite(low) or math.isfinite(high)) and torch.any((centres < low) | (centres > high)):
+        raise ValueError(f"a centre lies outside the data range [{low}, {high}]")

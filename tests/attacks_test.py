@@ -1,0 +1,173 @@
+import math
+
+import eagerpy
+import foolbox
+import pytest
+import torch
+
+from helpers import attacks
+
+INFINITY = math.inf
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def network(seed=0, inputs=6, classes=3):
+    draw = generator(seed)
+    first, second = (torch.randn(a, b, generator=draw, dtype=torch.float64) for a, b in ((inputs, 16), (16, classes)))
+    return lambda x: (x @ first).tanh() @ second
+
+
+def cross_entropy(model, labels):
+    eye, zero = torch.eye(3, dtype=torch.float64), torch.zeros(3, dtype=torch.float64)
+    return lambda x: attacks.supervised_losses(model(x), labels, eye, zero)
+
+
+def problem(n=20, d=6):
+    x = torch.rand(n, d, generator=generator(1), dtype=torch.float64)
+    return x, cross_entropy(network(), torch.arange(n) % 3)
+
+
+@pytest.mark.parametrize("norm", [2, INFINITY])
+def test_projection_ends_inside_ball_and_range_and_leaves_inner_points(norm):
+    draw = generator()
+    centres = torch.rand(500, 5, generator=draw, dtype=torch.float64)
+    points = centres + 2 * torch.randn(500, 5, generator=draw, dtype=torch.float64)
+    ended = attacks.project(points, centres, 0.7, norm=norm, low=0.0, high=1.0)
+    assert torch.linalg.vector_norm(ended - centres, ord=norm, dim=1).max() <= 0.7 * (1 + 1e-14)
+    assert ended.min() >= 0
+    assert ended.max() <= 1
+    assert torch.allclose(attacks.project(ended, centres, 0.7, norm=norm, low=0.0, high=1.0), ended, atol=1e-15)
+
+
+@pytest.mark.parametrize("norm", [2, INFINITY])
+def test_projection_is_the_nearest_allowed_point(norm):
+    draw = generator(2)
+    centres = torch.rand(40, 1, 4, generator=draw, dtype=torch.float64)
+    points = centres + torch.randn(40, 1, 4, generator=draw, dtype=torch.float64)
+    options = {"norm": norm, "low": 0.0, "high": 1.0}
+    ended = attacks.project(points, centres, 0.6, **options)
+    others = attacks.project(ended + 0.3 * torch.randn(40, 4000, 4, generator=draw).double(), centres, 0.6, **options)
+    assert torch.all((others - points).norm(dim=-1) >= (ended - points).norm(dim=-1) - 1e-12)
+
+
+def test_l2_projection_without_range_is_the_scaled_step():
+    centres, points = torch.zeros(1, 2).double(), torch.tensor([[3.0, 4.0]]).double()
+    ended = attacks.project(points, centres, 2.0, norm=2)
+    assert torch.allclose(ended, torch.tensor([[1.2, 1.6]]).double(), atol=1e-15)
+
+
+@pytest.mark.parametrize("norm", [1, 2, INFINITY])
+def test_steepest_step_reaches_the_dual_norm(norm):
+    gradient = torch.randn(50, 7, generator=generator(), dtype=torch.float64)
+    step = attacks.steepest(gradient, 0.3, norm=norm)
+    assert torch.allclose((step * gradient).sum(dim=1), 0.3 * attacks.dual_norm(gradient, norm))
+    assert torch.linalg.vector_norm(step, ord=norm, dim=1).max() <= 0.3 * (1 + 1e-14)
+    assert attacks.steepest(torch.zeros(2), 1.0, norm=norm).abs().max() == 0
+
+
+@pytest.mark.parametrize("norm", [2, INFINITY])
+def test_more_draws_begin_with_the_same_ones(norm):
+    x = torch.zeros(3, 4)
+    few, many = (attacks.random_points(x, 1.0, norm=norm, count=c, generator=generator()) for c in (2, 5))
+    assert torch.equal(few, many[:2])
+    assert torch.linalg.vector_norm(many, ord=norm, dim=-1).max() <= 1 + 1e-6
+
+
+@pytest.mark.parametrize("norm", [2, INFINITY])
+def test_attack_is_monotone_in_steps_starts_and_radius_and_stays_inside(norm):
+    x, loss = problem()
+    ball = {"norm": norm, "low": 0.0, "high": 1.0}
+    starts = torch.cat([x[None], attacks.random_points(x, 0.3, count=4, generator=generator(), **ball)])
+    sizes = [0.1 * 0.8**k for k in range(12)]
+    values = [attacks.pgd(loss, x, starts, radius=0.3, step_sizes=sizes[:k], **ball).values for k in (0, 1, 5, 12)]
+    values += [attacks.pgd(loss, x, starts[:k], radius=0.3, step_sizes=sizes, **ball).values for k in (1, 3, 5)]
+    for one, two in ((0, 1), (1, 2), (2, 3), (4, 5), (5, 6)):
+        assert torch.all(values[one] <= values[two])
+    previous, largest = loss(x), starts[:1]
+    for radius in (0.05, 0.1, 0.2, 0.4):
+        found = attacks.pgd(loss, x, largest, radius=radius, step_sizes=[radius / 3] * 6, **ball)
+        assert torch.all(found.values >= previous)
+        assert torch.linalg.vector_norm(found.points - x, ord=norm, dim=1).max() <= radius * (1 + 1e-12)
+        assert found.points.min() >= 0
+        assert torch.allclose(loss(found.points), found.values)
+        previous, largest = found.values, found.points[None]
+
+
+def test_restarts_in_one_batch_equal_restarts_one_by_one():
+    x, loss = problem()
+    starts = attacks.random_points(x, 0.3, norm=2, count=3, generator=generator())
+    options = {"radius": 0.3, "norm": 2, "step_sizes": [0.1] * 5}
+    single = torch.stack([attacks.pgd(loss, x, start[None], **options).values for start in starts]).amax(dim=0)
+    assert torch.allclose(attacks.pgd(loss, x, starts, **options).values, single, atol=1e-14)
+
+
+@pytest.mark.parametrize("norm", [2, INFINITY])
+def test_random_search_is_not_better_at_equal_forward_passes(norm):
+    x, loss = problem(n=300)
+    found = attacks.pgd(loss, x, x[None], radius=0.2, norm=norm, step_sizes=[0.05] * 8).values
+    chance = attacks.random_search(loss, x, radius=0.2, norm=norm, draws=9, generator=generator()).values
+    ahead = found - chance
+    assert ahead.mean() >= -4 * ahead.std() / len(x) ** 0.5
+
+
+@pytest.mark.parametrize("norm", [2, INFINITY])
+def test_same_start_and_steps_give_foolbox_points(norm):
+    draw = generator(3)
+    images, labels = torch.rand(12, 6, generator=draw), torch.arange(12) % 3
+    body = network()
+
+    class Model(torch.nn.Module):
+        def forward(self, x):
+            return body(x.double()).float()
+
+    kind = foolbox.attacks.L2ProjectedGradientDescentAttack if norm == 2 else foolbox.attacks.LinfPGD
+    peer = kind(abs_stepsize=0.03, steps=7, random_start=False)
+    model = foolbox.PyTorchModel(Model().eval(), bounds=(0, 1), device="cpu")
+    theirs = eagerpy.astensor(peer(model, images, labels, epsilons=[0.15])[0][0]).raw
+    loss = cross_entropy(lambda x: Model()(x).double(), labels)
+    ours = images
+    for _ in range(7):  # foolbox returns the last iterate, and cuts the range after the ball
+        step = attacks.steepest(attacks._slope(loss, ours)[1], 0.03, norm=norm)
+        ours = attacks.project(ours + step, images, 0.15, norm=norm).clamp(0, 1)
+    assert torch.allclose(ours, theirs, atol=1e-5)
+    kept = attacks.pgd(loss, images, images[None], radius=0.15, norm=norm, step_sizes=[0.03] * 7, low=0.0, high=1.0)
+    assert torch.all(kept.values >= loss(theirs) - 1e-3)
+
+
+def test_anchor_loss_is_the_formula_and_takes_shared_or_own_negatives():
+    z, plus, minus = (torch.randn(*s, generator=generator(), dtype=torch.float64) for s in ((4, 3), (4, 3), (5, 3)))
+    shared = attacks.anchor_losses(z, plus, minus, temperature=0.5, weight=2.0)
+    positive, negative = ((z * plus).sum(1) / 0.5).exp(), (z @ minus.T / 0.5).exp().mean(dim=1)
+    assert torch.allclose(shared, -(positive / (positive + 2.0 * negative)).log())
+    own = attacks.anchor_losses(z, plus, minus.expand(4, 5, 3), temperature=0.5, weight=2.0)
+    assert torch.allclose(own, shared)
+
+
+def test_one_step_is_exact_for_a_linear_loss():
+    w, x = torch.randn(5, generator=generator()), torch.zeros(3, 5)
+    assert torch.allclose(attacks.fgsm(lambda p: p @ w, x, radius=0.2, norm=INFINITY) @ w, 0.2 * w.abs().sum())
+
+
+def test_cap_maximum_is_the_length_inside_and_the_cosine_outside():
+    axis, vector = torch.tensor([1.0, 0.0]), torch.tensor([[2.0, 0.0], [0.0, 3.0]])
+    values = attacks.cap_maximum(vector, axis, torch.tensor(0.5))
+    assert torch.allclose(values, torch.tensor([2.0, 3 * math.cos(math.pi / 2 - 0.5)]))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda x: attacks.project(x, x, 1.0, norm=3), "norm is 3"),
+        (lambda x: attacks.project(x, x, -1.0, norm=2), "radius is -1"),
+        (lambda x: attacks.project(x, x + 2, 1.0, norm=2, low=0.0, high=1.0), "outside the data range"),
+        (lambda x: attacks.pgd(lambda p: p.sum(-1), x, x, radius=1.0, norm=2, step_sizes=[]), "starts has shape"),
+        (lambda x: attacks.cap_half_angle(1.0, [0.5, 2.0]), "holds the origin"),
+        (lambda x: attacks.dual_norm(x, 0.5), "norm is 0.5"),
+    ],
+)
+def test_refusals(call, message):
+    with pytest.raises(ValueError, match=message):
+        call(torch.zeros(2, 3))

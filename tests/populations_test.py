@@ -1,0 +1,100 @@
+from functools import partial
+
+import pytest
+import torch
+
+from helpers import populations, robust_scores
+from helpers.tables import robust_ablation, robust_digits
+
+PLAIN = {"temperature": 0.5, "radius": 0.3, "attack_steps": 2}
+
+
+def trained(rows, seeds, *, steps=3, data_seed=0, **options):
+    draw = torch.Generator().manual_seed(data_seed)
+    labels = torch.arange(16)[None] % 2
+    pairs = [[populations.robust_and_weak(labels, draw) for _ in range(2)] for _ in range(steps)]
+    batches = iter(pairs)
+    layers = populations.initial((11, 6, 2), seeds)
+    repeat = lambda: [part.expand(len(seeds), -1, -1) for part in next(batches)]  # noqa: E731
+    options = PLAIN | {"learning_rate": 0.01, "generator": torch.Generator().manual_seed(1)} | options
+    populations.train(layers, populations.recipe(rows), repeat, steps=steps, **options)
+    return layers
+
+
+def test_a_network_does_not_depend_on_its_company_and_every_term_acts():
+    rows = [(0, 1, 0, 0), (0, 2, 0.5, 0), (0, 1, 0, 0)]
+    together = trained(rows, [3, 3, 4], radius=0.0)
+    for number, (row, seed) in enumerate(zip(rows, (3, 3, 4), strict=True)):
+        alone = trained([row], [seed], radius=0.0)
+        assert all(torch.allclose(a[number], b[0], atol=1e-5) for a, b in zip(together, alone, strict=True))
+    for row in ((1, 1, 0, 0), (0, 1, 0.5, 0), (0, 1, 0, 0.5)):
+        other = trained([row], [3])
+        assert not torch.allclose(other[0][0], together[0][0], atol=1e-6)
+
+
+def test_features_have_unit_length_and_keep_leading_axes():
+    layers = populations.initial((11, 6, 2), [0, 1])
+    z = populations.features(layers, torch.randn(5, 2, 7, 11))
+    assert z.shape == (5, 2, 7, 2)
+    assert torch.allclose(z.norm(dim=-1), torch.ones(5, 2, 7))
+
+
+def test_worst_step_has_the_radius_per_network_and_none_where_there_is_none():
+    gradients = [torch.randn(3, 4, 2), torch.randn(3, 1, 4)]
+    step = populations.worst_step(gradients, torch.tensor([0.5, 2.0, 0.0]))
+    lengths = sum((s**2).flatten(1).sum(dim=1) for s in step).sqrt()
+    assert torch.allclose(lengths, torch.tensor([0.5, 2.0, 0.0]))
+
+
+def test_binary_cross_entropy_of_an_ignorant_judge_is_log_two():
+    z = torch.randn(2, 5, 3)
+    assert torch.allclose(populations.binary_cross_entropy(torch.zeros(2, 4), z, z), torch.full((2,), 0.6931472))
+
+
+def test_a_training_that_blows_up_is_named():
+    with pytest.raises(FloatingPointError, match="not finite"):
+        trained([(0, float("nan"), 0, 0)], [0], steps=1)
+
+
+def test_weak_coordinates_have_their_mean_and_spread():
+    x = populations.robust_and_weak(torch.ones(20000, dtype=torch.long), torch.Generator().manual_seed(0))
+    assert torch.allclose(x.mean(dim=0), torch.tensor([1.0, *[0.25] * 10]), atol=0.03)
+    assert torch.allclose(x.std(dim=0), torch.tensor([0.6, *[0.12] * 10]), atol=0.02)
+
+
+def test_mean_classifier_and_scores():
+    layers = populations.initial((11, 6, 2), [0])
+    labels = torch.arange(40)[None] % 2
+    x = populations.robust_and_weak(labels, torch.Generator().manual_seed(0))
+    z = populations.features(layers, x).detach()
+    weights, bias = robust_scores.mean_classifier(z, labels, classes=2, temperature=0.5)
+    assert torch.allclose(weights[0, 1], z[0, 1::2].mean(dim=0) / 0.5, atol=1e-6)
+    assert torch.allclose(bias, torch.full((1, 1, 2), 0.5).log())
+    with pytest.raises(ValueError, match="no sample"):
+        robust_scores.mean_classifier(z, labels, classes=3, temperature=0.5)
+    call = partial(robust_scores.scores, layers, x, labels, (weights, bias))
+    harmless, hard = (call(robust_scores.Threat(r, 5), generator=torch.Generator().manual_seed(0)) for r in (0.0, 0.35))
+    assert torch.allclose(harmless.clean_loss, harmless.robust_loss, atol=1e-6)
+    assert hard.robust_loss >= hard.clean_loss
+    assert hard.robust_accuracy <= hard.clean_accuracy
+    assert (hard.points - x).abs().max() <= 0.35 + 1e-6
+    adversarial = {"threat": robust_scores.Threat(0.1, 2), "iterations": 3}
+    probe = robust_scores.fit_probe(
+        layers, x, labels, classes=2, temperature=0.5, generator=torch.Generator().manual_seed(0), **adversarial
+    )
+    assert probe[0].shape == (1, 2, 2)
+    clean, attacked = robust_scores.tuple_losses(
+        layers, x, x, x, hard.points[None], robust_scores.Threat(0.35, 3), temperature=0.5
+    )
+    assert torch.all(attacked >= clean.min() - 1)
+    assert attacked.mean() >= clean.mean()
+
+
+@pytest.mark.parametrize(
+    ("table", "cell"), [(robust_digits, 0), (robust_digits, 7), (robust_ablation, 0), (robust_ablation, 6)]
+)
+def test_tables_measure_fractions_and_losses(table, cell):
+    values = table.measure(table.CELLS[cell], 0, torch.device("cpu"), steps=2)
+    assert all(0 <= value < 10 for value in values.values())
+    with pytest.raises(ValueError, match="recorded on the CPU"):
+        table.measure(table.CELLS[cell], 0, torch.device("meta"), steps=2)

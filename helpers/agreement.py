@@ -12,9 +12,10 @@ FRACTION = 0.01
 def disagreements(stored, fresh):
     """Where two ledgers of one notebook differ beyond the tolerance stated in them.
 
-    Words, ids, verdicts and thresholds' signs must be equal. A number agrees if it moved by at most its check's
-    ``agreement`` (relative); the measured error of an identity or a landscape also agrees if both values are
-    within the threshold, because there any error under the threshold counts as equal.
+    Words, ids and verdicts must be equal. A number agrees if it moved by at most its check's ``agreement`` (relative).
+    A measured number also agrees if both values are within the threshold (in absolute value): any error under its
+    threshold counts as equal, be it that of an identity, the slack of an inequality that holds with equality, or what
+    is left of a violation after the repair.
 
     Returns
     -------
@@ -36,8 +37,8 @@ def disagreements(stored, fresh):
         if len(old) != len(new):
             found.append(f"{where}: {len(old)} entries became {len(new)}")
         for a, b in zip(old, new, strict=False):
-            rule = b.get("rule")
-            small = b.get("threshold") if rule in ("identity", "landscape") else None
+            # a control has no rule of its own; only the repaired side of a counter-example lies within its threshold
+            small = abs(b["threshold"]) if b.get("rule") not in ("rate", "statistical", "empirical") else None
             for key in a.keys() | b.keys():
                 label = f"{where} {b.get('name', b.get('breaks'))!r} {key}"
                 compare(label, a.get(key), b.get(key), b["agreement"], small if key == "measured" else None)

@@ -98,7 +98,7 @@ def steepest(gradient, radius, *, norm):
     Tensor, shape (..., d)
 
     >>> steepest(torch.tensor([3.0, -4.0]), 1.0, norm=1)
-    tensor([0., -1.])
+    tensor([ 0., -1.])
     """
     if norm == math.inf:
         return radius * gradient.sign()

@@ -23,6 +23,7 @@ from scipy import integrate
 from helpers import descent, graphs
 
 GEOMETRIES = ("free", "sphere", "dot")
+TIE = 1e-10  # relative; values are polished to about 1e-14
 
 
 @dataclass(frozen=True)
@@ -300,7 +301,9 @@ def collect(loss, runs, *, on_sphere):
     if on_sphere:
         gradients = [descent.tangential(points, gradient) for points, gradient in zip(runs, gradients, strict=True)]
     values, norms = np.array(values), np.linalg.norm(gradients, axis=(1, 2))
-    best = int(np.argmin(values))
+    # restarts that tie up to rounding are the same minimum, turned: the first of them, so that the last digit of a
+    # value does not decide which one is drawn
+    best = int(np.flatnonzero(values <= values.min() + TIE * (1 + abs(values.min())))[0])
     return Minimum(runs[best], float(values[best]), float(norms[best]), runs, values, norms)
 
 

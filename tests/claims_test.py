@@ -252,6 +252,22 @@ def test_disagreements_name_claim_check_and_field(ledger):
     assert agreement.disagreements(old, new) == ["T-1 check 'mean' measured: 1.0 became 1.5"]
 
 
+def test_rounding_of_a_tight_inequality_or_of_a_repaired_violation_counts_as_equal(ledger):
+    def at(noise):
+        fresh = Ledger("99_test", ledger.run)
+
+        def fill(claim):
+            claim.inequality("tight", 0.0, -noise, tolerance=1e-12)
+            claim.control("sign", 0.0, -1.0)
+            claim.counterexample("printed", 1.0, threshold=0.1)
+            claim.control("repaired", noise)
+
+        record(fresh, fill)
+        return {"claims": list(fresh.claims.values())}
+
+    assert agreement.disagreements(at(1e-15), at(7e-15)) == []
+
+
 def test_the_verdict_line_holds_no_number(ledger):
     line = verdict_line(record(ledger, fill_well))
     assert line == "PASS  T-1  a title   (control fails as it must: a factor)"

@@ -140,7 +140,10 @@ def _column(figure, name, values):
 
 
 def show_table(header, rows):
-    """Display a table below a cell. Its text is not compared between runs, so it may hold measured numbers.
+    """Display a table below a cell.
+
+    The test suite compares its text with the stored one: show numbers that are the same everywhere (recorded ones),
+    or mark the cell with NBVAL_IGNORE_OUTPUT and print the verdict in the next.
 
     Parameters
     ----------

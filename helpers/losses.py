@@ -8,14 +8,17 @@ A score is a log-kernel or a similarity; ``temperature`` divides it, and a tenso
 anchors. A kernel whose log already holds its temperature enters with ``temperature=1``: that is Kernel-InfoNCE (Tan et
 al. 2024).
 
-From scores: plain torch, batch dimensions first, differentiable twice, usable inside ``torch.func``.
+From scores: plain torch, batch dimensions first, differentiable twice, usable inside ``torch.func``. From features: one
+scalar, in time and memory that a batch of 65,536 pairs allows. Populations have a room of their own,
+:mod:`helpers.population_losses`.
 """
 
+import functools
 import math
 
 import torch
 
-from helpers import refusals
+from helpers import refusals, tiled_losses
 
 REDUCTIONS = ("mean", "sum")
 
@@ -52,7 +55,7 @@ def infonce_from_scores(scores, *, temperature, positive_in_denominator):
     logits = scores / _per_anchor(temperature)
     positive = logits.diagonal(dim1=-2, dim2=-1)
     if not positive_in_denominator:
-        _check_others(scores.shape[-1], 1)
+        refusals.require_candidates(scores.shape[-1], 1)
         logits = _without(logits, torch.eye(scores.shape[-1], dtype=torch.bool, device=scores.device))
     return logits.logsumexp(-1) - positive
 
@@ -86,11 +89,10 @@ def ntxent_from_scores(scores, *, temperature, positive_in_denominator, include_
     refusals.require_square("scores", scores)
     refusals.require_positive("temperature", temperature)
     views = scores.shape[-1]
-    if views % 2:
-        raise ValueError(f"scores has shape {tuple(scores.shape)}, expected an even number of views (2B)")
+    _check_views(scores)
     same = torch.eye(views, dtype=torch.bool, device=scores.device)
     partner = same.roll(views // 2, dims=1)
-    _check_others(views, (not positive_in_denominator) + (not include_self))
+    refusals.require_candidates(views, (not positive_in_denominator) + (not include_self))
     logits = scores / _per_anchor(temperature)
     positive = logits.diagonal(views // 2, dim1=-2, dim2=-1), logits.diagonal(-(views // 2), dim1=-2, dim2=-1)
     if not include_self:
@@ -223,127 +225,22 @@ def spectral_contrastive_from_scores(scores):
     [-2.0, -2.0, -2.0]
     """
     refusals.require_square("scores", scores)
-    _check_others(scores.shape[-1], 1)
+    refusals.require_candidates(scores.shape[-1], 1)
     positive = scores.diagonal(dim1=-2, dim2=-1)
     return -2 * positive + (scores.square().sum(-1) - positive.square()) / (scores.shape[-1] - 1)
 
 
-# -- populations --------------------------------------------------------------------------------------------
-def population_infonce(transition, log_kernel, *, include_self):
-    """Population InfoNCE of every object, positives drawn by a transition matrix, all objects in the denominator.
-
-    Its sum over anchors is the cross-entropy H of Tan et al. (2024): the law of the subgraphs of the pair graph
-    against the law of those of the Gram matrix.
-
-    Parameters
-    ----------
-    transition : Tensor, shape (..., n, n), floating
-        Row-stochastic; entry (i, j) is the chance that j is drawn as the positive of i.
-    log_kernel : Tensor, shape (..., n, n), floating
-        ``log k(z_i, z_j)``; -inf (never a candidate) is allowed where the transition is zero.
-    include_self : bool
-        Whether object i is a candidate of its own denominator. If False, `transition` must have a zero diagonal.
-
-    Returns
-    -------
-    Tensor, shape (..., n)
-        ``- sum_j P_ij log Q_ij`` in nats, with Q the row-normalised kernel; terms with P_ij = 0 are skipped.
-
-    Raises
-    ------
-    ValueError
-        If a shape does not fit, a row of `transition` is no probability vector, a NaN comes in, or the two
-        sides use different diagonals.
-
-    >>> uniform = (torch.ones(3, 3) - torch.eye(3)) / 2
-    >>> round(population_infonce(uniform, torch.zeros(3, 3), include_self=False)[0].exp().item(), 4)
-    2.0
-    """
-    refusals.require_square("transition", transition)
-    refusals.require_square("log_kernel", log_kernel)
-    n = log_kernel.shape[-1]
-    if transition.shape[-1] != n:
-        raise ValueError(f"transition has shape {tuple(transition.shape)}, log_kernel {tuple(log_kernel.shape)}")
-    refusals.require_stochastic("transition", transition)
-    if not include_self:
-        _check_others(n, 1)
-        if refusals.any_true(transition.diagonal(dim1=-2, dim2=-1) > 0):
-            raise ValueError("transition has a positive diagonal entry, but include_self is False")
-        log_kernel = _without(log_kernel, torch.eye(n, dtype=torch.bool, device=log_kernel.device))
-    log_chance = log_kernel - log_kernel.logsumexp(-1, keepdim=True)
-    return -torch.where(transition > 0, transition * log_chance, 0.0).sum(-1)
-
-
-def population_clip(first_to_second, second_to_first, scores):
-    """Population form of CLIP's symmetric loss, object by object: the cross-entropy H on a bipartite pair graph.
-
-    Parameters
-    ----------
-    first_to_second : Tensor, shape (..., n, m), floating
-        ``p(b | a)``, rows sum to one.
-    second_to_first : Tensor, shape (..., m, n), floating
-        ``p(a | b)``, rows sum to one.
-    scores : Tensor, shape (..., n, m), floating
-        ``log k(z_a, z_b)``; its temperature is inside.
-
-    Returns
-    -------
-    Tensor, shape (..., n + m)
-        ``- sum_b p(b|a) log Q(b|a)`` for the n objects of the first modality, then the same for the m of the second.
-
-    Raises
-    ------
-    ValueError
-        If a shape does not fit, a row is no probability vector, or a NaN comes in.
-
-    >>> population_clip(torch.eye(2), torch.eye(2), torch.zeros(2, 2)).exp().tolist()
-    [2.0, 2.0, 2.0, 2.0]
-    """
-    shapes = [tuple(x.shape) for x in (first_to_second, second_to_first, scores)]
-    if scores.ndim < 2 or shapes[0][-2:] != shapes[2][-2:] or shapes[1][-2:] != shapes[2][:-3:-1]:
-        raise ValueError(f"got shapes {shapes}, expected (..., n, m), (..., m, n) and (..., n, m)")
-    refusals.require_numbers("scores", scores)
-    refusals.require_stochastic("first_to_second", first_to_second)
-    refusals.require_stochastic("second_to_first", second_to_first)
-    forth = -(first_to_second * scores.log_softmax(-1)).sum(-1)
-    back = -(second_to_first * scores.transpose(-2, -1).log_softmax(-1)).sum(-1)
-    return torch.cat([forth, back], dim=-1)
-
-
-def population_spectral_contrastive(joint, scores):
-    """Population form of the spectral contrastive loss (HaoChen et al. 2021), a scalar for each problem.
-
-    Parameters
-    ----------
-    joint : Tensor, shape (..., n, m), floating
-        Joint law of positive pairs, summing to one; rectangular for two modalities.
-    scores : Tensor, shape (..., n, m), floating
-        Inner products f(x).g(x') of the features.
-
-    Returns
-    -------
-    Tensor, shape (...)
-        ``-2 sum p_ij s_ij + sum p_i p_j s_ij^2`` with the marginals of `joint`.
-
-    >>> round(population_spectral_contrastive(torch.eye(2) / 2, 2 * torch.eye(2)).item(), 4)
-    -2.0
-    """
-    if joint.shape[-2:] != scores.shape[-2:] or joint.ndim < 2:
-        raise ValueError(f"joint has shape {tuple(joint.shape)}, scores {tuple(scores.shape)}; expected (..., n, m)")
-    refusals.require_numbers("scores", scores)
-    product = joint.sum(-1, keepdim=True) * joint.sum(-2, keepdim=True)
-    return (product * scores.square() - 2 * joint * scores).sum((-2, -1))
-
-
 # -- from features ------------------------------------------------------------------------------------------
 def infonce(anchors, candidates, *, temperature, positive_in_denominator, reduction):
-    """InfoNCE of inner products, a scalar.
+    """InfoNCE of inner products, a scalar; no n by n matrix is held (see :mod:`helpers.tiled_losses`).
 
     Parameters
     ----------
     anchors, candidates : Tensor, shape (n, d), floating
         Row i of both is a positive pair. Normalise beforehand for the cosine form.
-    temperature, positive_in_denominator
+    temperature : float or Tensor, scalar > 0
+        A tensor may be learnt.
+    positive_in_denominator
         As in :func:`infonce_from_scores`.
     reduction : {"mean", "sum"}
         Over anchors.
@@ -351,21 +248,27 @@ def infonce(anchors, candidates, *, temperature, positive_in_denominator, reduct
     Returns
     -------
     Tensor, scalar
-        In nats.
+        In nats; float32 for half precision.
 
     Raises
     ------
     ValueError
-        If the shapes differ, or `reduction` is another word.
+        If shapes, dtypes or devices differ, the batch is empty, a row holds a NaN or an infinity (the rows are named),
+        `temperature` is no positive number, or `reduction` is another word.
+    RuntimeError
+        From the backward pass: a second derivative over more than ``tiled_losses.TWICE_DIFFERENTIABLE`` anchors.
 
     >>> features = torch.zeros(5, 3)
     >>> options = {"temperature": 1.0, "positive_in_denominator": True, "reduction": "mean"}
     >>> round(infonce(features, features, **options).exp().item(), 4)
     5.0
     """
-    scores = _inner_products(anchors, candidates)
-    each = infonce_from_scores(scores, temperature=temperature, positive_in_denominator=positive_in_denominator)
-    return _reduced(each, reduction)
+    _check_features(anchors, candidates)
+    refusals.require_candidates(len(anchors), not positive_in_denominator)
+    options = {"positive_in_denominator": positive_in_denominator}
+    sweep = functools.partial(tiled_losses.one_direction, scale=_scale(reduction, len(anchors)), **options)
+    dense = _dense(infonce_from_scores, reduction, **options)
+    return tiled_losses.scalar(sweep, dense, (anchors, candidates), _scalar(temperature))
 
 
 def ntxent(features, *, temperature, positive_in_denominator, include_self, reduction):
@@ -375,9 +278,13 @@ def ntxent(features, *, temperature, positive_in_denominator, include_self, redu
     >>> round(ntxent(torch.zeros(6, 2), **options).exp().item(), 4)
     5.0
     """
-    scores = _inner_products(features, features)
+    _check_features(features, features)
+    _check_views(features)
+    refusals.require_candidates(len(features), (not positive_in_denominator) + (not include_self))
     options = {"positive_in_denominator": positive_in_denominator, "include_self": include_self}
-    return _reduced(ntxent_from_scores(scores, temperature=temperature, **options), reduction)
+    sweep = functools.partial(tiled_losses.all_views, scale=_scale(reduction, len(features)), **options)
+    dense = _dense(ntxent_from_scores, reduction, **options)
+    return tiled_losses.scalar(sweep, dense, (features,), _scalar(temperature))
 
 
 def clip(first, second, *, temperature, positive_in_denominator, reduction):
@@ -387,9 +294,12 @@ def clip(first, second, *, temperature, positive_in_denominator, reduction):
     >>> round(clip(torch.zeros(2, 3), torch.zeros(2, 3), **options).exp().item(), 4)
     16.0
     """
-    scores = _inner_products(first, second)
-    each = clip_from_scores(scores, temperature=temperature, positive_in_denominator=positive_in_denominator)
-    return _reduced(each, reduction)
+    _check_features(first, second)
+    refusals.require_candidates(len(first), not positive_in_denominator)
+    options = {"positive_in_denominator": positive_in_denominator}
+    sweep = functools.partial(tiled_losses.two_directions, scale=_scale(reduction, 2 * len(first)), **options)
+    dense = _dense(clip_from_scores, reduction, **options)
+    return tiled_losses.scalar(sweep, dense, (first, second), _scalar(temperature))
 
 
 def kernel_infonce(anchors, candidates, log_kernel, *, positive_in_denominator, reduction):
@@ -400,7 +310,8 @@ def kernel_infonce(anchors, candidates, log_kernel, *, positive_in_denominator, 
     anchors, candidates : Tensor, shape (n, d), floating
         Row i of both is a positive pair.
     log_kernel : callable
-        Maps two sets of points, (n, d) and (m, d), to the log-kernel (n, m); it holds its own temperature.
+        Maps two sets of points, (m, d) and (n, d), to the log-kernel (m, n); it holds its own temperature and nothing
+        that is learnt.
     positive_in_denominator, reduction
         As in :func:`infonce`.
 
@@ -409,6 +320,11 @@ def kernel_infonce(anchors, candidates, log_kernel, *, positive_in_denominator, 
     Tensor, scalar
         In nats.
 
+    Raises
+    ------
+    ValueError
+        As :func:`infonce`, or if the kernel gives another shape or holds learnt numbers.
+
     >>> from helpers import kernels
     >>> def laplacian(x, y):
     ...     return kernels.log_exponential(kernels.squared_distances(x, y), exponent=1, scale=0.5)
@@ -416,20 +332,42 @@ def kernel_infonce(anchors, candidates, log_kernel, *, positive_in_denominator, 
     >>> round(kernel_infonce(points, points, laplacian, **options).exp().item(), 4)
     4.0
     """
-    _check_pair(anchors, candidates)
-    scores = log_kernel(anchors, candidates)
-    return _reduced(
-        infonce_from_scores(scores, temperature=1.0, positive_in_denominator=positive_in_denominator), reduction
-    )
+    _check_features(anchors, candidates)
+    refusals.require_candidates(len(anchors), not positive_in_denominator)
+    options = {"positive_in_denominator": positive_in_denominator}
+    scale = _scale(reduction, len(anchors))
+    sweep = functools.partial(tiled_losses.any_kernel, log_kernel=log_kernel, scale=scale, **options)
+    dense = _dense(infonce_from_scores, reduction, scores=log_kernel, **options)
+    return tiled_losses.scalar(sweep, dense, (anchors, candidates), 1.0)
 
 
 def spectral_contrastive(anchors, candidates, *, reduction):
     """Spectral contrastive loss of inner products, a scalar; see :func:`spectral_contrastive_from_scores`.
 
+    The sum of the squared scores is that of the two d by d second moments, so time and memory grow like n; any
+    derivative may be taken.
+
     >>> spectral_contrastive(torch.eye(3), torch.eye(3), reduction="mean").item()
     -2.0
     """
-    return _reduced(spectral_contrastive_from_scores(_inner_products(anchors, candidates)), reduction)
+    _check_features(anchors, candidates)
+    refusals.require_candidates(len(anchors), 1)
+    positive = torch.linalg.vecdot(anchors, candidates)
+    squares = ((anchors.T @ anchors) * (candidates.T @ candidates)).sum()
+    total = (squares - positive.square().sum()) / (len(anchors) - 1) - 2 * positive.sum()
+    return total * _scale(reduction, len(anchors))
+
+
+def _dense(from_scores, reduction, *, scores=torch.inner, **options):
+    """The same scalar from all the scores of the features; a last argument is the temperature."""
+
+    def dense(first, *rest):
+        *second, temperature = rest
+        each = from_scores(scores(first, *second or (first,)), temperature=temperature, **options)
+        return each.mean() if reduction == "mean" else each.sum()
+
+    dense.__name__ = from_scores.__name__
+    return dense
 
 
 def _per_anchor(temperature):
@@ -440,22 +378,33 @@ def _without(logits, mask):
     return logits.masked_fill(mask, -math.inf)
 
 
-def _inner_products(first, second):
-    _check_pair(first, second)
-    return first @ second.transpose(-2, -1)
+def _scalar(temperature):
+    refusals.require_positive("temperature", temperature)
+    if isinstance(temperature, torch.Tensor) and temperature.ndim:
+        raise ValueError(
+            f"temperature has shape {tuple(temperature.shape)}, expected one number: several need the form from scores"
+        )
+    return temperature
 
 
-def _check_pair(first, second):
-    if first.ndim != 2 or first.shape != second.shape:
-        raise ValueError(f"features have shapes {tuple(first.shape)} and {tuple(second.shape)}, expected (n, d) twice")
-
-
-def _check_others(candidates, removed):
-    if candidates <= removed:
-        raise ValueError(f"{candidates} candidate(s) of which {removed} do not count: the denominator is empty")
-
-
-def _reduced(each, reduction):
+def _scale(reduction, anchors):
     if reduction not in REDUCTIONS:
         raise ValueError(f"reduction is {reduction!r}, expected one of {', '.join(REDUCTIONS)}")
-    return each.mean() if reduction == "mean" else each.sum()
+    return 1 / anchors if reduction == "mean" else 1.0
+
+
+def _check_views(views):
+    if views.shape[-2] % 2:
+        raise ValueError(f"scores or features have shape {tuple(views.shape)}, expected an even number of views (2B)")
+
+
+def _check_features(first, second):
+    shapes = f"features have shapes {tuple(first.shape)} and {tuple(second.shape)}"
+    if first.ndim != 2 or first.shape != second.shape or 0 in first.shape:
+        raise ValueError(f"{shapes}, expected (n, d) twice with n, d >= 1")
+    if first.dtype != second.dtype or first.device != second.device:
+        raise ValueError(
+            f"features are {first.dtype} on {first.device} and {second.dtype} on {second.device}, expected one of each"
+        )
+    for name, features in (("first", first), ("second", second)):
+        refusals.require_finite_rows(f"the {name} features", features)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from helpers import embeddings, graphs, kernels, losses
+from helpers import embeddings, graphs, kernels, population_losses
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_value_gradient_and_hessian_agree_with_autograd(rng, geometry, include_s
 
     def loss(features):
         scores = log_kernel(features, 0.7, geometry)
-        return losses.population_infonce(torch.tensor(transition), scores, include_self=include_self).sum()
+        return population_losses.infonce(torch.tensor(transition), scores, include_self=include_self).sum()
 
     value, gradient = embeddings.value_and_gradient(points, transition, **options)
     tracked = torch.tensor(points, requires_grad=True)

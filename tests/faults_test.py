@@ -33,12 +33,12 @@ def with_options(**changes):
 
 
 def wrong_sign_of_log_partition(_):
-    def population_infonce(transition, log_kernel, *, include_self):
+    def infonce(transition, log_kernel, *, include_self):
         itself = torch.eye(log_kernel.shape[-1], dtype=torch.bool)
         kept = log_kernel if include_self else log_kernel.masked_fill(itself, -torch.inf)
         return -torch.where(transition > 0, transition * log_kernel, 0.0).sum(-1) - kept.logsumexp(-1)
 
-    return population_infonce
+    return infonce
 
 
 def temperature_dropped(_):
@@ -60,10 +60,10 @@ def columns_normalised(_):
 def edges_sampled(original):
     """Objects weighted by the edges that reach them, not equally."""
 
-    def population_clip(forth, back, scores):
+    def clip(forth, back, scores):
         return original(forth, back, scores) * torch.cat([back.sum(-2), forth.sum(-2)], -1)
 
-    return population_clip
+    return clip
 
 
 def exponent_of_the_square(original):
@@ -180,9 +180,9 @@ FAULTS = [
     Fault("Laplacian not symmetrised", "graphs.laplacian", not_symmetrised, SPECTRAL, "SC-D4"),
     Fault("Laplacian not symmetrised", "graphs.laplacian", not_symmetrised, SPECTRAL, "SC-T1"),
     Fault("symmetrised without 1/2", "graphs.symmetrised", half_dropped, SPECTRAL, "SC-L4"),
-    Fault("diagonal on one side", "losses.population_infonce", with_options(include_self=True), SPECTRAL, "SC-L2"),
+    Fault("diagonal on one side", "population_losses.infonce", with_options(include_self=True), SPECTRAL, "SC-L2"),
     Fault("diagonal on one side", "subgraphs.cross_entropy", with_options(include_self=True), SPECTRAL, "SC-T1"),
-    Fault("wrong sign of log R", "losses.population_infonce", wrong_sign_of_log_partition, SPECTRAL, "SC-L3"),
+    Fault("wrong sign of log R", "population_losses.infonce", wrong_sign_of_log_partition, SPECTRAL, "SC-L3"),
     Fault("n edges in all", "subgraphs.cross_entropy", with_options(restriction="edge_count"), SPECTRAL, "SC-D3"),
     Fault("rows and columns exchanged", "graphs.row_stochastic", columns_normalised, SPECTRAL, "SC-L1"),
     Fault(
@@ -191,7 +191,7 @@ FAULTS = [
     Fault("one negative too many", "negatives.expected_infonce", one_negative_too_many, SPECTRAL, "SC-T1c"),
     Fault("one negative too few", "losses.bank_infonce_from_scores", one_negative_too_few, SPECTRAL, "SC-C3"),
     Fault("1/tau dropped", "losses.clip_from_scores", with_options(temperature=1.0), SPECTRAL, "SC-T2"),
-    Fault("edges for objects", "losses.population_clip", edges_sampled, SPECTRAL, "SC-T2b"),
+    Fault("edges for objects", "population_losses.clip", edges_sampled, SPECTRAL, "SC-T2b"),
     Fault("exponent of the square", "kernels.log_exponential", exponent_of_the_square, SPECTRAL, "SC-K1"),
     Fault("exponent of the square", "kernels.log_exponential", exponent_of_the_square, SPECTRAL, "SC-K4"),
     Fault("mean of logs for log of sum", "kernels.log_sum", mean_of_logarithms, SPECTRAL, "SC-K5"),

@@ -29,10 +29,7 @@ SINGLE = {
     ),
     "mixture": lambda s: losses.mixture_from_scores(torch.stack([s, 2 * s]), [0.2, 0.8], **OPTIONS),
     "spectral": losses.spectral_contrastive_from_scores,
-    "population": lambda s: losses.population_infonce(PAIRS, s, include_self=False),
 }
-PAIRS = (normal(4, 4).exp() * (1 - torch.eye(4))).double()
-PAIRS = PAIRS / PAIRS.sum(-1, keepdim=True)
 
 
 @pytest.mark.parametrize("name", SINGLE)
@@ -116,42 +113,6 @@ def test_spectral_contrastive_by_hand():
     assert torch.allclose(losses.spectral_contrastive_from_scores(s), torch.stack(expected), rtol=1e-13)
 
 
-def test_population_infonce_is_the_mean_of_the_losses_of_drawn_positives():
-    found = losses.population_infonce(PAIRS, SCORES[0], include_self=False)
-    for i in range(4):
-        others = [j for j in range(4) if j != i]
-        row = sum(PAIRS[i, j] * cross_entropy(SCORES[0, i, others], torch.tensor(k)) for k, j in enumerate(others))
-        assert found[i].item() == pytest.approx(row.item(), rel=1e-12)
-
-
-def test_population_infonce_skips_impossible_pairs_and_takes_minus_infinity_there():
-    transition = torch.tensor([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.5, 0.5, 0.0]], dtype=torch.float64)
-    log_kernel = torch.zeros(3, 3, dtype=torch.float64, requires_grad=True)
-    blocked = log_kernel.masked_fill(transition == 0, -math.inf)
-    loss = losses.population_infonce(transition, blocked, include_self=False)
-    assert loss.tolist() == pytest.approx([0.0, 0.0, math.log(2)])
-    assert torch.isfinite(torch.autograd.grad(loss.sum(), log_kernel)[0]).all()
-
-
-def test_population_clip_is_the_batch_loss_for_identity_pairs_and_population_infonce_in_general():
-    pairs = torch.eye(4, dtype=torch.float64)
-    expected = losses.clip_from_scores(SCORES[0], temperature=1.0, positive_in_denominator=True)
-    assert torch.allclose(losses.population_clip(pairs, pairs, SCORES[0]), expected, rtol=1e-13)
-    forth, back, scores = normal(3, 2).softmax(-1), normal(2, 3).softmax(-1), normal(3, 2)
-    graph, log_kernel = torch.zeros(5, 5).double(), torch.full((5, 5), -math.inf).double()
-    graph[:3, 3:], graph[3:, :3], log_kernel[:3, 3:], log_kernel[3:, :3] = forth, back, scores, scores.T
-    expected = losses.population_infonce(graph, log_kernel, include_self=False)
-    assert torch.allclose(losses.population_clip(forth, back, scores), expected, rtol=1e-13)
-
-
-def test_population_spectral_contrastive_completes_the_square():
-    joint = normal(4, 3).exp()
-    joint, scores = joint / joint.sum(), normal(4, 3)
-    weights = joint.sum(1)[:, None] * joint.sum(0)[None]
-    expected = (weights.sqrt() * scores - joint / weights.sqrt()).square().sum() - (joint.square() / weights).sum()
-    assert losses.population_spectral_contrastive(joint, scores).item() == pytest.approx(expected.item(), rel=1e-12)
-
-
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 def test_features_forms_equal_scores_forms(reduction):
     x, y = normal(6, 3), normal(6, 3)
@@ -179,7 +140,7 @@ def test_kernel_infonce_with_a_gaussian_on_the_sphere_is_infonce():
     assert found.item() == pytest.approx(losses.infonce(x, y, **OPTIONS, reduction="mean").item(), rel=1e-12)
 
 
-@pytest.mark.parametrize("name", ["infonce", "ntxent", "clip", "spectral", "population"])
+@pytest.mark.parametrize("name", ["infonce", "ntxent", "clip", "spectral"])
 def test_shape_and_nan_refusals(name):
     with pytest.raises(ValueError, match=r"has shape \(3, 4\), expected \(..., n, n\)"):
         SINGLE[name](torch.zeros(3, 4))
@@ -212,8 +173,6 @@ def test_empty_denominators_are_refused():
         losses.ntxent_from_scores(torch.zeros(2, 2), temperature=1.0, positive_in_denominator=False, include_self=False)
     with pytest.raises(ValueError, match="denominator is empty"):
         losses.spectral_contrastive_from_scores(one)
-    with pytest.raises(ValueError, match="denominator is empty"):
-        losses.population_infonce(torch.ones(1, 1), one, include_self=False)
 
 
 def test_other_refusals():
@@ -229,21 +188,3 @@ def test_other_refusals():
         losses.infonce(torch.zeros(3, 2), torch.zeros(4, 2), **OPTIONS, reduction="mean")
     with pytest.raises(ValueError, match="reduction is 'none', expected one of mean, sum"):
         losses.clip(torch.zeros(3, 2), torch.zeros(3, 2), **OPTIONS, reduction="none")
-    with pytest.raises(ValueError, match=r"joint has shape \(2, 2\), scores \(3, 3\)"):
-        losses.population_spectral_contrastive(torch.ones(2, 2) / 4, torch.zeros(3, 3))
-
-
-def test_population_refusals():
-    with pytest.raises(ValueError, match="not row-stochastic: row sums from 4 to 4"):
-        losses.population_infonce(torch.ones(4, 4), torch.zeros(4, 4), include_self=True)
-    negative = torch.tensor([[2.0, -1.0], [0.5, 0.5]])
-    with pytest.raises(ValueError, match="smallest entry -1"):
-        losses.population_infonce(negative, torch.zeros(2, 2), include_self=True)
-    with pytest.raises(ValueError, match="positive diagonal entry, but include_self is False"):
-        losses.population_infonce(torch.eye(3), torch.zeros(3, 3), include_self=False)
-    with pytest.raises(ValueError, match=r"transition has shape \(3, 3\), log_kernel \(4, 4\)"):
-        losses.population_infonce(torch.eye(3), torch.zeros(4, 4), include_self=True)
-    with pytest.raises(ValueError, match=r"got shapes \[\(2, 3\), \(2, 3\), \(2, 3\)\]"):
-        losses.population_clip(torch.zeros(2, 3), torch.zeros(2, 3), torch.zeros(2, 3))
-    with pytest.raises(ValueError, match="second_to_first is not row-stochastic"):
-        losses.population_clip(torch.eye(2), 2 * torch.eye(2), torch.zeros(2, 2))

@@ -8,7 +8,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 PLAIN := env -u PROFILE -u SEED -u OUTPUT -u REDRAW
 
 .DEFAULT_GOAL := help
-.PHONY: help setup figures store record full claims lab test clean
+.PHONY: help setup figures store record full claims lab test bench clean
 
 help: ## print this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -42,6 +42,9 @@ store: setup ## (maintainers) run, redraw every figure, and rewrite the outputs 
 
 record: setup ## (maintainers) record a longer table: make record TABLE=01_spectral_clustering/kernel_infonce_digits
 	@$(BIN)/python -m helpers.recorded $(TABLE)
+
+bench: setup ## measure ours beside its peers (QUICK=--quick: small sizes only); rewrites benchmarks/README.md
+	@$(BIN)/python -m benchmarks.environment $(QUICK)
 
 clean: ## remove the environment and everything built
 	@rm -rf .venv build *.egg-info .pytest_cache .ruff_cache

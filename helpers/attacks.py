@@ -61,9 +61,19 @@ def project(points, centres, radius, *, norm, low=-math.inf, high=math.inf):
     >>> project(torch.tensor([3.0, 4.0]), torch.zeros(2), 1.0, norm=2)
     tensor([0.6000, 0.8000])
     """
+    return _projection(centres, radius, norm, low, high)(points)
+
+
+def _projection(centres, radius, norm, low, high):
+    """The projection as a function of the points, its checks and its box made once."""
     _check(centres, radius, norm, low, high)
     if norm == math.inf:
-        return points.clamp((centres - radius).clamp(min=low), (centres + radius).clamp(max=high))
+        box = (centres - radius).clamp(min=low), (centres + radius).clamp(max=high)
+        return lambda points: points.clamp(*box)
+    return lambda points: _onto_ball(points, centres, radius, low, high)
+
+
+def _onto_ball(points, centres, radius, low, high):
     step = points - centres
     room = torch.where(step > 0, high - centres, centres - low) + 0 * step
     size = step.abs()
@@ -190,16 +200,15 @@ def pgd(loss, centres, starts, *, radius, norm, step_sizes, low=-math.inf, high=
     ValueError
         If the starts do not fit the centres, or as :func:`project`.
     """
-    ball = {"norm": norm, "low": low, "high": high}
-    _check(centres, radius, norm, low, high)
+    nearest = _projection(centres, radius, norm, low, high)
     if starts.shape[1:] != centres.shape or len(starts) == 0:
         raise ValueError(f"starts has shape {tuple(starts.shape)}, expected (count >= 1, {tuple(centres.shape)})")
-    points = project(starts, centres, radius, **ball).detach()
+    points = nearest(starts).detach()
     best = None
     for size in step_sizes:
         values, gradient = _slope(loss, points)
         best = _better(best, points, values)
-        points = project(points + steepest(gradient, size, norm=norm), centres, radius, **ball)
+        points = nearest(points + steepest(gradient, size, norm=norm))
     with torch.no_grad():
         best = _better(best, points, loss(points))
     values, winner = best[1].max(dim=0)
@@ -315,6 +324,8 @@ def _better(best, points, values):
     if best is None:
         return points, values
     wins = values > best[1]
+    if wins.all():  # nearly every step of an ascent: nothing to copy
+        return points, values
     return torch.where(wins[..., None], points, best[0]), torch.where(wins, values, best[1])
 
 

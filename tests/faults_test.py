@@ -163,10 +163,7 @@ def descent(original):
 
 
 def infinity_ball(original):
-    def project(points, centres, radius, *, norm, **limits):
-        return original(points, centres, radius, norm=np.inf, **limits)
-
-    return project
+    return lambda centres, radius, norm, low, high: original(centres, radius, np.inf, low, high)
 
 
 def primal_norm(_):
@@ -226,7 +223,7 @@ FAULTS += [
     Fault("variance part of KL dropped", "sharpness.gaussian_divergence", variance_part_dropped, ROBUST, "RC-T5"),
     Fault("SAM step downhill", "sharpness.sam_step", negated, ROBUST, "RC-S1"),
     Fault("attack in the descent direction", "attacks.steepest", descent, ROBUST, "RC-A1"),
-    Fault("projection on the wrong ball", "attacks.project", infinity_ball, ROBUST, "RC-A3"),
+    Fault("projection on the wrong ball", "attacks._projection", infinity_ball, ROBUST, "RC-A3"),
     Fault("primal for dual norm", "attacks.dual_norm", primal_norm, ROBUST, "RC-A2"),
 ]
 

@@ -1,0 +1,79 @@
+import networkx as nx
+import numpy as np
+import pytest
+from scipy import stats
+
+from helpers import block_models
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def test_adjacency_is_symmetric_binary_without_loops_and_seeded(rng):
+    adjacency, labels = block_models.two_level([10, 20, 1], 0.8, 0.1, rng)
+    dense = adjacency.toarray()
+    assert (dense == dense.T).all()
+    assert set(np.unique(dense)) == {0.0, 1.0}
+    assert not dense.diagonal().any()
+    assert np.bincount(labels).tolist() == [10, 20, 1]
+    again, _ = block_models.two_level([10, 20, 1], 0.8, 0.1, np.random.default_rng(0))
+    assert (again.toarray() == dense).all()
+
+
+def test_every_pair_has_its_chance_and_pairs_are_independent(rng):
+    """2^6 graphs of four nodes (two blocks): a chi-square test of the whole law against the product of the chances."""
+    sizes, chances, draws = [3, 1], np.array([[0.6, 0.3], [0.3, 0.5]]), 4_000
+    rows, columns = np.triu_indices(4, 1)
+    labels = np.repeat([0, 1], sizes)
+    chance = chances[labels[rows], labels[columns]]
+    counts = np.zeros(2**6)
+    for _ in range(draws):
+        graph = block_models.sample(sizes, chances, rng).toarray()[rows, columns]
+        counts[int(graph @ 2 ** np.arange(6))] += 1
+    edges = (np.arange(2**6)[:, None] >> np.arange(6)) & 1
+    law = np.where(edges == 1, chance, 1 - chance).prod(axis=1)
+    assert stats.chisquare(counts, draws * law).pvalue > 1e-3
+
+
+def test_edge_counts_have_the_law_of_networkx(rng):
+    sizes, chances = [30, 50], [[0.2, 0.05], [0.05, 0.1]]
+    ours = [
+        _block_counts(block_models.as_networkx(block_models.sample(sizes, chances, rng), sizes)) for _ in range(300)
+    ]
+    theirs = [_block_counts(nx.stochastic_block_model(sizes, chances, seed=seed)) for seed in range(300)]
+    for mine, other in zip(np.transpose(ours), np.transpose(theirs), strict=True):
+        assert stats.ks_2samp(mine, other).pvalue > 1e-3
+
+
+def _block_counts(graph):
+    block = nx.get_node_attributes(graph, "block")
+    kinds = [block[a] + block[b] for a, b in graph.edges]
+    return np.bincount(kinds, minlength=3)
+
+
+def test_pair_numbers_of_a_block_are_a_bijection():
+    sizes = np.array([400])
+    rows, columns = block_models._nodes(np.arange(400 * 399 // 2), sizes, 0, 0)
+    assert (rows < columns).all()
+    assert len(set(zip(rows.tolist(), columns.tolist(), strict=True))) == 400 * 399 // 2
+    top = 2_000_000 * 1_999_999 // 2  # beyond the digits of a float's square root
+    rows, columns = block_models._nodes(np.array([top - 1, top - 2_000_000]), np.array([2_000_000]), 0, 0)
+    assert columns.tolist() == [1_999_999, 1_999_998]
+    assert rows.tolist() == [1_999_998, 1_999_997]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "chances", "message"),
+    [
+        ([0, 2], np.eye(2), "expected positive integers"),
+        ([], np.zeros((0, 0)), "expected positive integers"),
+        ([2, 2], np.eye(3), r"shape \(3, 3\) for 2 blocks"),
+        ([2, 2], 2 * np.eye(2), "range from 0 to 2"),
+        ([2, 2], [[0.1, 0.2], [0.3, 0.1]], "not symmetric"),
+    ],
+)
+def test_refusals(sizes, chances, message, rng):
+    with pytest.raises(ValueError, match=message):
+        block_models.sample(sizes, chances, rng)

@@ -1,0 +1,51 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import two_ranks
+
+from helpers import gathering, runtime, storage
+
+
+@pytest.fixture(scope="module")
+def two_processes(tmp_path_factory):
+    """Gradients after one step on two gloo ranks, half of the batch on each."""
+    path = tmp_path_factory.mktemp("ranks") / "gradients.json"
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    script = Path(__file__).parent / "two_ranks.py"
+    loopback = {"GLOO_SOCKET_IFNAME": "lo"} if sys.platform == "linux" else {}
+    options = {"cwd": runtime.ROOT, "env": os.environ | loopback, "capture_output": True, "text": True, "timeout": 300}
+    done = subprocess.run([*command, script, path], **options, check=False)
+    assert done.returncode == 0, done.stderr
+    return {key: torch.tensor(value, dtype=torch.float64) for key, value in storage.read_json(path).items()}
+
+
+def error(name, how, two_processes):
+    expected = two_ranks.gradient(two_ranks.encoder(), *two_ranks.batch(), name, gathering.gather)
+    found = two_processes[f"{name}, {how}"]
+    return float((found - expected).norm() / expected.norm()), float(found @ expected / (expected @ expected))
+
+
+@pytest.mark.parametrize("name", ["infonce", "clip"])
+def test_two_ranks_get_the_gradient_of_one_process(name, two_processes):
+    assert error(name, "gather", two_processes)[0] < 1e-12
+
+
+@pytest.mark.parametrize("name", ["infonce", "clip"])
+def test_a_gather_without_gradient_does_not(name, two_processes):
+    assert error(name, "without gradient", two_processes)[0] > 0.05
+
+
+@pytest.mark.parametrize("name", ["infonce", "clip"])
+def test_a_gather_that_keeps_only_the_own_rows_gives_half(name, two_processes):
+    distance, length = error(name, "own rows only", two_processes)
+    assert distance > 0.05
+    assert length == pytest.approx(0.5, abs=1e-12)
+
+
+def test_rows_must_be_a_matrix():
+    with pytest.raises(ValueError, match=r"rows has shape \(3,\), expected \(n, d\)"):
+        gathering.gather(torch.zeros(3))

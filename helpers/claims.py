@@ -135,7 +135,7 @@ def passed(record):
 def verdict_line(record):
     """``PASS  id  title   (control: what it broke)``, without a number, so that it is the same everywhere."""
     if passed(record):
-        breaks = "; ".join(control["breaks"] for control in record["controls"])
+        breaks = "; ".join(dict.fromkeys(control["breaks"] for control in record["controls"]))
         return f"PASS  {record['id']}  {record['title']}   (control fails as it must: {breaks})"
     bad = [f"check '{check['name']}' fails" for check in record["checks"] if not check["holds"]]
     bad += [f"control '{control['breaks']}' passes" for control in record["controls"] if not control["fails"]]

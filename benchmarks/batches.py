@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional
 
 from benchmarks import peers
-from helpers import attacks, estimators, landscape, linear_networks, multimodal, sharpness, spheres
+from helpers import attacks, critics, estimators, landscape, linear_networks, multimodal, sharpness, spheres
 
 DEPTH, STEPS, RESTARTS = 3, 50, 256
 
@@ -164,6 +164,27 @@ def bounds_over_batch_sizes(samples=512):
         )
 
     return {"ours, one pass": lambda: estimators.sweep(scores), "loop over K": loop}
+
+
+def bounds_over_powers(samples=4096):
+    """InfoNCE at K = 2, 4 .. 512 from one sample of Gaussian pairs, the optimal critic's evaluations included."""
+    generator = torch.Generator().manual_seed(0)
+    first = torch.randn(samples, 5, dtype=torch.float64, generator=generator)
+    second = 0.8 * first + 0.6 * torch.randn(samples, 5, dtype=torch.float64, generator=generator)
+    critic, counts = critics.gaussian_critic(0.8), [2**power for power in range(1, 10)]
+
+    def loop():
+        values = []
+        for count in counts:
+            batches = zip(first.split(count), second.split(count), strict=True)
+            scores = [critic(x, y) for x, y in batches]
+            values.append(np.mean([np.log(count) - (s.logsumexp(1) - s.diagonal()).mean() for s in scores]))
+        return values
+
+    def ours():
+        return [estimate.value for estimate in estimators.block_sweep(critic, first, second, counts)]
+
+    return {"ours, continued sums": ours, "loop over K and batches": loop}
 
 
 def cross_covariance(n=4096, dimension=128):

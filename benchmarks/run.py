@@ -92,6 +92,7 @@ GOALS = [
     Goal("time", "PGD, one start", 128, "foolbox", 1.0),
     Goal("time", "SAM step", 256, "pytorch-optimizer", 0.95),
     Goal("time", "InfoNCE at every K", 512, "loop over K", 0.20),
+    Goal("time", "InfoNCE at K = 2 to 512", 4096, "loop over K and batches", 0.20),
     Goal("time", "contrastive cross-covariance", 4096, "n x n weights", 0.04),
 ]
 
@@ -127,6 +128,7 @@ def contests(quick):
     yield "PGD, one start", 128, 8, batches.single_attack
     yield "SAM step", 256, 3, batches.sharpness_step
     yield "InfoNCE at every K", 512, 4, lambda: (batches.bounds_over_batch_sizes(), {})
+    yield "InfoNCE at K = 2 to 512", 4096, 4, lambda: (batches.bounds_over_powers(), {})
     yield "contrastive cross-covariance", 4096, 3, lambda: (batches.cross_covariance(), {})
 
 

@@ -49,7 +49,9 @@ def test_every_goal_belongs_to_a_contest_and_a_peer():
             assert goal.peer in [*losses.FAMILIES[goal.family](), "three matrix products"], goal
 
 
-@pytest.mark.parametrize("build", [batches.bounds_over_batch_sizes, lambda: batches.cross_covariance(64, 5)])
+@pytest.mark.parametrize(
+    "build", [batches.bounds_over_batch_sizes, batches.bounds_over_powers, lambda: batches.cross_covariance(64, 5)]
+)
 def test_ours_and_the_loop_compute_the_same(build):
     ours, theirs = (np.asarray(call()) for call in build().values())
     assert np.abs(ours - theirs).max() < 1e-12

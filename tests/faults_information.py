@@ -76,6 +76,10 @@ def negatives_drawn_independently(_):
     return two_view_loss
 
 
+def every_view_a_candidate(original):
+    return lambda candidates, prior: original(2 * np.asarray(candidates) - 1, prior)
+
+
 def balanced_labels(_):
     def draw_labels(rng, prior, candidates, batches):
         labels = np.arange(candidates) % len(prior)
@@ -150,6 +154,7 @@ FAULTS = [
     Fault("no logarithm", "variational.donsker_varadhan", logarithm_forgotten, NOTEBOOK, "MI-B7"),
     Fault("clipped from above only", "variational.smile", clipped_from_above_only, NOTEBOOK, "MI-B9"),
     Fault("classes balanced in the batch", "class_counts.draw_labels", balanced_labels, NOTEBOOK, "MI-S1"),
+    Fault("2B - 1 for B", "class_counts.best_value", every_view_a_candidate, NOTEBOOK, "MI-S1"),
     Fault("mean inside the logarithm", "class_counts.best_value", mean_inside_the_logarithm, NOTEBOOK, "MI-S1"),
     Fault(
         "positive missing from the denominator",

@@ -59,6 +59,8 @@ GOALS = [
     Goal("time", "infonce", 4096, "sentence-transformers CachedMNRL, mini 512", 0.60),
     Goal("time", "infonce", 8192, "sentence-transformers CachedMNRL, mini 512", 0.65),
     Goal("time", "infonce", 8192, "three matrix products", 1.25),
+    Goal("time", "clip", 8192, "four matrix products", 1.25),
+    Goal("time", "ntxent", 4096, "two matrix products of 2N", 1.25),
     Goal("time", "clip", 4096, "open_clip", 0.40),
     Goal("time", "clip", 8192, "open_clip", 0.30),
     Goal("tuned", "clip", 4096, "torch dense, tuned allocator", 0.70),
@@ -132,22 +134,30 @@ def contests(quick):
     yield "contrastive cross-covariance", 4096, 3, lambda: (batches.cross_covariance(), {})
 
 
+PRODUCTS = {
+    "infonce": ("three matrix products", 3, 1),
+    "clip": ("four matrix products", 4, 1),
+    "ntxent": ("two matrix products of 2N", 2, 2),
+}
+
+
 def with_products(family, size):
-    """The candidates of a family, and for InfoNCE the three matrix products that no form can avoid."""
+    """The candidates of a family, and the matrix products that its form with tiles cannot avoid."""
     calls, absent = losses.candidates(family, size)
-    if family == "infonce":
-        x, y = (side.detach() for side in losses.pairs(size))
-        rows = min(size, 256)
-        block = x.new_empty(rows, size)
+    name, count, views = PRODUCTS[family]
+    x = losses.pairs(views * size)[0].detach()
+    rows = min(len(x), 256)
+    block, thin = x.new_empty(rows, len(x)), x.new_empty(rows, x.shape[1])
 
-        def products():
-            for start in range(0, size, rows):
-                torch.mm(x[start : start + rows], y.T, out=block)
-                _ = block @ y
-                _ = block.T @ x[start : start + rows]
+    def products():
+        for start in range(0, len(x), rows):
+            for turn in range(count):  # scores from features, then features from scores, in turn
+                if turn % 2:
+                    torch.mm(block, x, out=thin)
+                else:
+                    torch.mm(x[start : start + rows], x.T, out=block)
 
-        calls["three matrix products"] = products
-    return calls, absent
+    return calls | {name: products}, absent
 
 
 def timings(quick, bar):

@@ -82,9 +82,13 @@ def scores_of(left, right):
 def paired(*, temperature):
     """Objective for ``training.fit``: CLIP on the diagonal, summed over the problems."""
 
+    options = {"temperature": temperature, "positive_in_denominator": True}
+
     def objective(model, rows, generator):
-        each = losses.clip_from_scores(model.scores(rows), temperature=temperature, positive_in_denominator=True)
-        return each.mean(dim=-1).sum()
+        left, right = model(rows)
+        if left.ndim == 2:  # one problem: no matrix of scores is needed
+            return losses.clip(left, right, **options, reduction="mean")
+        return losses.clip_from_scores(scores_of(left, right), **options).mean(dim=-1).sum()
 
     return objective
 

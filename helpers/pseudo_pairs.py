@@ -63,15 +63,6 @@ def false_pairs(pairs, pairing):
     return int(np.count_nonzero(pairing[pairs[:, 1]] != pairs[:, 0]))
 
 
-def same_pairs(pairs, others):
-    """Whether two sets of pairs are equal, order aside.
-
-    >>> same_pairs([[0, 1], [1, 0]], [[1, 0], [0, 1]])
-    True
-    """
-    return {tuple(pair) for pair in np.asarray(pairs).tolist()} == {tuple(pair) for pair in np.asarray(others).tolist()}
-
-
 # -- similarities -------------------------------------------------------------------------------------------
 def inner_product_scores(left, right, encoders):
     """``s_ij = <G1 x_i, G2 y_j>``, shape (n, m).

@@ -187,7 +187,7 @@ class _Sweep:
             for left in range(rows.stop if self.triangle else 0, n, self.width):
                 yield rows, slice(left, min(left + self.width, n))
 
-    def _tiles(self, empty):
+    def _tiles(self):
         for rows, columns in self._ranges():
             shape = rows.stop - rows.start, columns.stop - columns.start
             tile = self.buffers[0, : shape[0] * shape[1]].view(shape)
@@ -196,7 +196,7 @@ class _Sweep:
             if self.bounded:
                 tile.exp2_()
             for diagonal in diagonals:
-                diagonal.fill_(0.0 if self.bounded else empty)
+                diagonal.fill_(0.0 if self.bounded else -math.inf)
             yield rows, columns, tile
 
     def _both_ways(self, rows, columns, tile):
@@ -212,7 +212,7 @@ class _Sweep:
             largest[0] = itself.clone()
         if self.triangle:
             largest[1] = largest[0]
-        for rows, columns, tile in self._tiles(-math.inf):
+        for rows, columns, tile in self._tiles():
             largest[0][rows] = torch.maximum(largest[0][rows], tile.amax(1))
             if not self._mirrored_in_itself(rows, columns):
                 largest[1][columns] = torch.maximum(largest[1][columns], tile.amax(0))
@@ -231,7 +231,7 @@ class _Sweep:
         sums = [torch.zeros_like(positive, dtype=torch.float64) for positive in positives]
         if self.triangle:
             sums[1] = sums[0]
-        for rows, columns, tile in self._tiles(-math.inf):
+        for rows, columns, tile in self._tiles():
             forth, back = self._both_ways(rows, columns, tile)
             sums[0][rows] += forth.sum(1)
             if not self._mirrored_in_itself(rows, columns):
@@ -257,7 +257,7 @@ class _Sweep:
         row_weights, column_weights = (weight.to(first.dtype) for weight in (row_weights, column_weights))
         of_rows = torch.zeros_like(first)
         of_columns = of_rows if self.triangle else torch.zeros_like(second)
-        for rows, columns, tile in self._tiles(-math.inf):
+        for rows, columns, tile in self._tiles():
             forth, back = self._both_ways(rows, columns, tile)
             both = self.buffers[1, : tile.numel()].view_as(tile)
             torch.mul(back, column_weights[columns], out=both)

@@ -13,6 +13,10 @@ def rng():
     return np.random.default_rng(0)
 
 
+def same_pairs(pairs, others):
+    return {tuple(pair) for pair in np.asarray(pairs).tolist()} == {tuple(pair) for pair in np.asarray(others).tolist()}
+
+
 def test_truth_has_the_orientation_of_the_paired_model(rng):
     model = multimodal.spiked_model(rng, dimensions=(9, 8), rank=7, noise=(0.0, 0.0))
     pairing = pseudo_pairs.hidden_pairing(rng, 30)
@@ -32,8 +36,8 @@ def test_guesses_find_the_hidden_pairs_in_the_right_orientation(rng):
         scores = score(left, right, encoders)
         assert np.all(pseudo_pairs.gaps(scores, pairing) > 0)
         for guess in (pseudo_pairs.candidates, pseudo_pairs.best_candidates, pseudo_pairs.one_to_one):
-            assert pseudo_pairs.same_pairs(guess(scores), truth)
-        assert not pseudo_pairs.same_pairs(pseudo_pairs.best_candidates(scores.T), truth)
+            assert same_pairs(guess(scores), truth)
+        assert not same_pairs(pseudo_pairs.best_candidates(scores.T), truth)
     assert pseudo_pairs.row_hits(scores, pairing).all()
     assert pseudo_pairs.row_hits(scores.T, pairing).mean() < 0.5
     assert pseudo_pairs.recovered_share(truth[:10], pairing) == 0.4

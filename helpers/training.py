@@ -1,15 +1,23 @@
-"""One training loop for every loss: seeded, device-independent in its draws, and resumable.
+"""One training loop for every loss: seeded, device-independent in its draws, resumable, on one process or many.
 
 A loss is anything that maps a model and a batch to a scalar; this module knows none, and no loss knows it.
+``python -m helpers.training TABLE`` records a table of trained encoders, see ``helpers.recorded``.
 """
 
-import io
+import contextlib
 import math
-from pathlib import Path
+import time
 
 import torch
 
-from helpers import storage
+from helpers import checkpoints, gathering
+
+OPTIMISERS = {
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "sgd": lambda parameters, **options: torch.optim.SGD(parameters, momentum=0.9, **options),
+}
+LOOK_EVERY = 100  # steps between two looks at the loss: a look waits for the GPU
 
 
 def two_views(loss, augment):
@@ -26,14 +34,57 @@ def two_views(loss, augment):
     Returns
     -------
     callable
-        Objective for :func:`fit`. Both views pass through the model together, so that BatchNorm sees 2 batch rows.
+        Objective for :func:`fit`; refuses a batch of one image (``ValueError``), which has no negative. Both views
+        pass through the model together, so that BatchNorm sees 2 batch rows. On several processes each encodes its
+        share of the views, and the loss is that of the whole batch.
     """
 
     def objective(model, images, generator):
-        views = torch.cat([augment(images, generator), augment(images, generator)])
-        return loss(*model(views).chunk(2))
+        if len(images) < 2:
+            raise ValueError("a batch of one image has no negatives: contrast needs a batch of at least 2")
+        views = [gathering.share(augment(images, generator)) for _ in range(2)]
+        return loss(*(gathering.gather(half) for half in model(torch.cat(views)).chunk(2)))
 
     return objective
+
+
+def cosine(*, warmup=0.0):
+    """Learning-rate schedule: linear up during a share ``warmup`` of the steps, then half a cosine down to zero.
+
+    Returns
+    -------
+    callable
+        Maps the fraction of the training that is over, in [0, 1], to a factor.
+
+    >>> [round(cosine(warmup=0.5)(fraction), 3) for fraction in (0.25, 0.5, 0.75)]
+    [0.5, 1.0, 0.5]
+    """
+    if not 0 <= warmup < 1:
+        raise ValueError(f"warmup is {warmup}, expected a share of the training in [0, 1)")
+
+    def factor(fraction):
+        if fraction < warmup:
+            return fraction / warmup
+        return (1 + math.cos(math.pi * (fraction - warmup) / (1 - warmup))) / 2
+
+    return factor
+
+
+def with_gradient(value, parameters, gradients):
+    """A scalar of this value whose ``backward`` adds these gradients: for objectives that form them by other rules.
+
+    Parameters
+    ----------
+    value : Tensor, scalar
+    parameters, gradients : sequence of Tensor, shapes alike
+
+    >>> weight = torch.ones(2, requires_grad=True)
+    >>> with_gradient(torch.tensor(7.0), [weight], [torch.tensor([1.0, 2.0])]).backward()
+    >>> weight.grad.tolist()
+    [1.0, 2.0]
+    """
+    linear = sum((p * g.detach()).sum() for p, g in zip(parameters, gradients, strict=True))
+    return value.detach() + linear - linear.detach()
 
 
 def fit(
@@ -42,16 +93,25 @@ def fit(
     data,
     *,
     epochs,
-    batch,
+    batch=None,
     learning_rate,
     seed,
     device="cpu",
     weight_decay=0.0,
+    optimiser="adam",
+    schedule=None,
+    after_step=None,
+    fast=False,
     progress=None,
     checkpoint=None,
     every=1,
+    minutes=3.0,
 ):
-    """Train a model with Adam, shuffling the data every epoch and dropping the incomplete last batch.
+    """Train a model, shuffling the data every epoch and dropping the incomplete last batch.
+
+    On several processes (``gathering.start``) every process draws the same batches and views; gradients are those of
+    one process with the whole batch, if the objective shares its rows and gathers its outputs as :func:`two_views`
+    does. Process 0 writes the checkpoint; all must be able to read it.
 
     Parameters
     ----------
@@ -60,19 +120,34 @@ def fit(
     objective : callable
         Maps ``(model, rows, generator)`` to a scalar, ``rows`` being a batch of ``data`` on ``device`` and
         ``generator`` the CPU generator all further randomness has to come from; see :func:`two_views`.
-    data : Tensor, shape (n, ...)
-        Usually images.
-    epochs, batch : int
+    data : Tensor, shape (n, ...), or callable
+        Usually images, of any dtype, kept on ``device``. A callable maps the generator to the rows of one step, on any
+        device: a stream without end, of which an "epoch" is one step.
+    epochs : int
+    batch : int
+        Left out for a stream.
     learning_rate, weight_decay : float
     seed : int
         Of shuffling and views; the model's own weights were seeded when it was made.
     device : torch.device or str
+    optimiser : str
+        One of ``OPTIMISERS``; "sgd" has momentum 0.9.
+    schedule : callable, optional
+        Maps the fraction of the steps that is over to a factor of the learning rate, such as :func:`cosine`.
+    after_step : callable, optional
+        Called with the model after every step, to project weights or to update a second player.
+    fast : bool
+        On CUDA: bfloat16 autocast inside the model, channels-last weights, ``torch.compile``. Elsewhere without effect.
     progress : callable, optional
         Wraps the range of epochs, such as ``functools.partial(run.progress, description="training")``.
     checkpoint : path-like, optional
-        Written after every ``every`` epochs. If the file is there, training goes on from it, and ends where it
-        would have ended without the interruption, bit for bit on the same machine.
+        See ``checkpoints.Checkpoint``. Saved after every ``every`` epochs and every few minutes. If it is there,
+        training goes on from it, and ends where it would have ended without the interruption, bit for bit on the same
+        machine with the same number of threads.
     every : int
+        Epochs; a stream, which has none, is saved by the clock alone.
+    minutes : float
+        Between two checkpoints, at most; 0 saves every step.
 
     Returns
     -------
@@ -82,70 +157,173 @@ def fit(
     Raises
     ------
     ValueError
-        If a batch is larger than the data, or the checkpoint belongs to other settings or cannot be read.
+        If sizes do not fit, the optimiser is unknown, or the checkpoint belongs to other settings or is damaged.
     FloatingPointError
-        If the loss stops being finite; the message names the epoch.
+        If the loss stops being finite; the message names the step. The last checkpoint from before is kept.
+    MemoryError
+        If a step does not fit into memory; the message names the batch.
     """
-    if epochs < 0 or not 1 <= batch <= len(data):
-        raise ValueError(
-            f"epochs is {epochs} and batch {batch} for {len(data)} rows: expected >= 0 and 1 to {len(data)}"
-        )
-    model.to(device)
-    data = data.to(device)
+    stream = callable(data)
+    if epochs < 0 or (not stream and not 1 <= (batch or 0) <= len(data)):
+        of_rows = "a stream" if stream else f"{len(data)} rows: expected >= 0 and 1 to {len(data)}"
+        raise ValueError(f"epochs is {epochs} and batch {batch} for {of_rows}")
+    if optimiser not in OPTIMISERS:
+        raise ValueError(f"optimiser is {optimiser!r}, expected one of {', '.join(OPTIMISERS)}")
+    device = torch.device(device)
+    model = gathering.prepare(model.to(device))
     generator = torch.Generator().manual_seed(seed)
-    optimiser = torch.optim.Adam(model.parameters(), lr=learning_rate, weight_decay=weight_decay)
+    rule = OPTIMISERS[optimiser](model.parameters(), lr=learning_rate, weight_decay=weight_decay)
+    steps = 1 if stream else len(data) // batch
     settings = {
-        "rows": len(data),
+        "rows": None if stream else len(data),
         "batch": batch,
         "learning_rate": learning_rate,
         "weight_decay": weight_decay,
+        "optimiser": optimiser,
+        "horizon": epochs if schedule else None,  # without a schedule a run may be prolonged
         "seed": seed,
         "weights": [list(tensor.shape) for tensor in model.state_dict().values()],
     }
-    losses = _resume(checkpoint, settings, model, optimiser, generator)
-    rounds = range(len(losses), epochs)
-    for epoch in rounds if progress is None else progress(rounds):
-        losses.append(_epoch(model, objective, data, batch, optimiser, generator))
-        if not math.isfinite(losses[-1]):
-            raise FloatingPointError(f"the loss is {losses[-1]} in epoch {epoch + 1} of {epochs}; try a smaller rate")
-        if checkpoint is not None and (epoch + 1) % every == 0:
-            _save(checkpoint, settings, model, optimiser, generator, losses)
-    model.eval()
-    return losses
-
-
-def _epoch(model, objective, data, batch, optimiser, generator):
+    kept = _Kept(checkpoint, settings, model, rule, generator, minutes)
+    order_state = kept.resume()
+    losses = kept.losses  # of every step so far
+    if not stream:
+        data = data.to(device)
+    rounds = range(len(losses) // steps, epochs)
     model.train()
-    order = torch.randperm(len(data), generator=generator).to(data.device)
-    total, steps = torch.zeros((), device=data.device), len(data) // batch
-    for chosen in order[: steps * batch].reshape(steps, batch):
-        loss = objective(model, data[chosen], generator)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
-        total += loss.detach()
-    return float(total) / steps
+    with _accelerated(model, fast and device.type == "cuda"):
+        for epoch in rounds if progress is None else progress(rounds):
+            if not stream:
+                current = generator.get_state()
+                if order_state is not None:  # an epoch broken off: its order comes again from where it was drawn
+                    generator.set_state(order_state)
+                kept.order_state = generator.get_state()
+                order = torch.randperm(len(data), generator=generator).to(device)
+                if order_state is not None:
+                    generator.set_state(current)
+                    order_state = None
+            while (step := len(losses) + len(kept.unseen)) < (epoch + 1) * steps:
+                place = step - epoch * steps
+                if schedule is not None:
+                    for group in rule.param_groups:
+                        group["lr"] = learning_rate * schedule(step / (epochs * steps))
+                with _memory_named(batch):
+                    rows = data(generator) if stream else data[order[place * batch : (place + 1) * batch]]
+                    loss = objective(model, rows, generator)
+                    rule.zero_grad(set_to_none=True)
+                    loss.backward()
+                    gathering.average_gradients(model.parameters())
+                    rule.step()
+                if after_step is not None:
+                    after_step(model)
+                kept.unseen.append(loss.detach())
+                if len(kept.unseen) >= LOOK_EVERY:
+                    kept.look()
+                kept.save_if_due()
+            if not stream:
+                kept.look()
+                kept.order_state = None
+                if (epoch + 1) % every == 0 or epoch + 1 == epochs:
+                    kept.save()
+    kept.look()
+    model.eval()
+    return [sum(losses[k * steps : (k + 1) * steps]) / steps for k in range(epochs)]
 
 
-def _save(path, settings, model, optimiser, generator, losses):
-    buffer = io.BytesIO()
-    state = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "generator": generator.get_state()}
-    torch.save(state | {"settings": settings, "losses": losses}, buffer)
-    storage.write_bytes(path, buffer.getvalue())
+class _Kept:
+    """Losses seen so far, and the checkpoint they go to with everything a resumed run needs."""
+
+    def __init__(self, path, settings, model, rule, generator, minutes):
+        own = path is not None
+        self.slots = checkpoints.Checkpoint(path) if own else None
+        self.settings, self.model, self.rule, self.generator = settings, model, rule, generator
+        self.seconds, self.saved_at = 60 * minutes, time.monotonic()
+        self.losses, self.unseen, self.order_state = [], [], None
+
+    def look(self):
+        """Move losses from the device and refuse one that is not finite, before it can reach a checkpoint."""
+        values = torch.stack(self.unseen).float().tolist() if self.unseen else []
+        for number, value in enumerate(values, start=len(self.losses) + 1):
+            if not math.isfinite(value):
+                kept = "" if self.slots is None else "; the last checkpoint from before is kept"
+                raise FloatingPointError(f"the loss is {value} at step {number}{kept}; try a smaller learning rate")
+        self.losses.extend(values)
+        self.unseen.clear()
+
+    def save_if_due(self):
+        if self.slots is not None and time.monotonic() - self.saved_at >= self.seconds:
+            self.save()
+
+    def save(self):
+        self.look()
+        self.saved_at = time.monotonic()
+        if self.slots is None or gathering.rank() != 0:
+            return
+        state = {
+            "settings": self.settings,
+            "model": self.model.state_dict(),
+            "optimiser": self.rule.state_dict(),
+            "generator": self.generator.get_state(),
+            "order": self.order_state,  # None between two epochs
+            "losses": self.losses,
+        }
+        self.slots.save(state)
+
+    def resume(self):
+        """Take up a checkpoint; returns the generator's state at the start of an epoch that was broken off, or None."""
+        state = None if self.slots is None else self.slots.load()
+        gathering.wait()  # nobody saves before everyone has read
+        if state is None:
+            return None
+        if state["settings"] != self.settings:
+            changed = [key for key in self.settings if state["settings"].get(key) != self.settings[key]]
+            raise ValueError(
+                f"{self.slots.slots[0].parent / self.slots.slots[0].name} and its second slot were written with other "
+                f"settings ({', '.join(changed)}); delete them to start afresh"
+            )
+        self.model.load_state_dict(state["model"])
+        self.rule.load_state_dict(state["optimiser"])
+        self.generator.set_state(state["generator"])
+        self.losses.extend(state["losses"])
+        return state["order"]
 
 
-def _resume(path, settings, model, optimiser, generator):
-    if path is None or not Path(path).exists():
-        return []
+@contextlib.contextmanager
+def _memory_named(batch):
+    """Say which batch did not fit when memory runs out."""
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        stored = state["settings"]
-    except Exception as error:  # torch.load raises many kinds of error for a damaged file
-        raise ValueError(f"{path} is no checkpoint of this loop ({error}); delete it to start afresh") from error
-    if stored != settings:
-        changed = [key for key in settings if stored.get(key) != settings[key]]
-        raise ValueError(f"{path} was written with other settings ({', '.join(changed)}); delete it to start afresh")
-    model.load_state_dict(state["model"])
-    optimiser.load_state_dict(state["optimiser"])
-    generator.set_state(state["generator"])
-    return state["losses"]
+        yield
+    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        if isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error):
+            size = "a step" if batch is None else f"a step with batch {batch}"
+            raise MemoryError(f"{size} does not fit into memory ({error}); halve the batch or the width") from error
+        raise
+
+
+@contextlib.contextmanager
+def _accelerated(model, wanted):
+    """bfloat16 inside the model, float32 outside; channels-last weights; compiled. Takes back the wrapping at the end."""
+    if not wanted:
+        yield
+        return
+    model.to(memory_format=torch.channels_last)
+    compiled = torch.compile(model.forward)
+
+    def forward(*inputs):
+        with torch.autocast("cuda", dtype=torch.bfloat16):
+            outputs = compiled(*inputs)
+        return tuple(part.float() for part in outputs) if isinstance(outputs, tuple) else outputs.float()
+
+    model.forward = forward
+    try:
+        yield
+    finally:
+        del model.forward
+
+
+if __name__ == "__main__":
+    import sys
+
+    from helpers import recorded
+
+    sys.exit(recorded.main())

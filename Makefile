@@ -19,7 +19,8 @@ setup:
 figures: setup ## run every notebook (NB=01: one), write figures/ and the claims ledger, print the verdicts
 	@$(BIN)/python -m helpers.collection run $(NB)
 
-full: setup ## the same in the full profile, on the GPU if there is one; writes to build/full-0
+full: setup ## the same in the full profile, on the GPU if there is one; writes to build/full-0 (TABLE=...: record it first)
+	@$(if $(TABLE),PROFILE=full $(BIN)/python -m helpers.training $(TABLE) $(AGAIN))
 	@PROFILE=full $(BIN)/python -m helpers.collection run $(NB)
 
 claims: setup ## print the ledger as a table
@@ -40,8 +41,8 @@ test: setup ## lint, unit tests, every notebook against its stored outputs, ledg
 store: setup ## (maintainers) run, redraw every figure, and rewrite the outputs stored in the notebooks
 	@$(BIN)/python -m helpers.collection store $(NB)
 
-record: setup ## (maintainers) record a longer table: make record TABLE=01_spectral_clustering/kernel_infonce_digits
-	@$(BIN)/python -m helpers.recorded $(TABLE)
+record: setup ## record a longer table, resuming what is there (AGAIN=--again: anew): make record TABLE=kernel_infonce_digits
+	@$(BIN)/python -m helpers.training $(TABLE) $(AGAIN)
 
 bench: setup ## measure ours beside its peers (QUICK=--quick: small sizes only); rewrites benchmarks/README.md
 	@$(BIN)/python -m benchmarks.environment $(QUICK)

@@ -71,6 +71,8 @@ class Checkpoint:
         """
         found, refused = [], []
         for slot in self.slots:
+            for unfinished in slot.parent.glob(f".{slot.name}.*"):  # a process was killed while it wrote
+                unfinished.unlink(missing_ok=True)
             if slot.exists():
                 try:
                     found.append(_read(slot))
@@ -97,4 +99,7 @@ def _read(slot):
     head, _, content = slot.read_bytes().partition(b"\n")
     if head != FORM + hashlib.sha256(content).hexdigest().encode():
         raise ValueError(f"{slot} is damaged or no checkpoint: its checksum does not fit its {len(content)} bytes")
-    return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    try:
+        return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except Exception as error:  # torch.load raises many kinds of error
+        raise ValueError(f"{slot} is whole, but was not written by this class: {error}") from error

@@ -1,6 +1,39 @@
-"""Kinds of pictures that several cells share. Draws on axes it is given; saving and captions are the gallery's."""
+"""One style for every picture, and kinds of pictures that several cells share; saving and captions are the gallery's.
+
+matplotlib is imported where something is drawn: what only computes does not need it.
+"""
 
 import numpy as np
+
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
+CONTROL = "#999999"
+
+
+def use_style():
+    """Set the collection's matplotlib style: white background, colour-blind safe cycle, thin grid."""
+    import matplotlib.pyplot as plt
+
+    plt.rcParams.update(
+        {
+            "figure.facecolor": "white",
+            "figure.dpi": 100,
+            "savefig.dpi": 130,
+            "savefig.facecolor": "white",
+            "axes.prop_cycle": plt.cycler(color=COLOURS),
+            "axes.grid": True,
+            "axes.axisbelow": True,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.titlesize": "medium",
+            "grid.color": "#e6e6e6",
+            "grid.linewidth": 0.7,
+            "legend.frameon": False,
+            "legend.fontsize": "small",
+            "lines.markersize": 5,
+            "image.cmap": "cividis",
+            "font.size": 9.5,
+        }
+    )
 
 
 def waterfall(axes, labels, values, *, totals, colours=("#0072B2", "#D55E00", "#009E73")):

@@ -11,37 +11,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Markdown, display
 
-from helpers import storage
+from helpers import drawing, storage
 from helpers.agreement import FRACTION, moved
 
 # Okabe and Ito (2008): distinguishable with every common form of colour blindness, on white.
-COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
-CONTROL = "#999999"
-
-
-def use_style():
-    """Set the collection's matplotlib style: white background, colour-blind safe cycle, thin grid."""
-    plt.rcParams.update(
-        {
-            "figure.facecolor": "white",
-            "figure.dpi": 100,
-            "savefig.dpi": 130,
-            "savefig.facecolor": "white",
-            "axes.prop_cycle": plt.cycler(color=COLOURS),
-            "axes.grid": True,
-            "axes.axisbelow": True,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "axes.titlesize": "medium",
-            "grid.color": "#e6e6e6",
-            "grid.linewidth": 0.7,
-            "legend.frameon": False,
-            "legend.fontsize": "small",
-            "lines.markersize": 5,
-            "image.cmap": "cividis",
-            "font.size": 9.5,
-        }
-    )
+COLOURS, CONTROL, use_style = drawing.COLOURS, drawing.CONTROL, drawing.use_style
 
 
 class Gallery:

@@ -9,36 +9,28 @@ module ``helpers/tables/<name>.py`` with
 ``CONSTANTS``   dict: what all rows share (epochs, widths, split sizes, ...)
 ``CELLS``       list of dict: one setting each
 ``SEEDS``       sequence of int
-``measure``     function of ``(cell, seed, device, scratch)`` that returns a dict of str to float; ``scratch`` is a
-                path for a training checkpoint of that row
+``measure``     function of ``(settings, seed, device, scratch)`` that returns a dict of str to float; ``settings`` are
+                the constants and one cell, ``scratch`` is a path for a training checkpoint of that row
+``MINUTES``     optional: minutes a recording takes on two cores
+``FULL``        optional: dict with ``constants`` (those that differ), ``cells`` and ``seeds`` of the full profile,
+                meant for a GPU
+``draw``        optional: function of a :class:`Recording` that returns a matplotlib figure
 =============== ==================================================================================================
 
-``python -m helpers.recorded <notebook>/<name>`` (``make record TABLE=<notebook>/<name>``) measures every cell for
-every seed. Each row is stored as soon as it is there, so that an interrupted recording goes on where it stopped.
+``helpers.sweeps`` records them.
 """
 
-import argparse
 import hashlib
 import importlib
 import json
-import math
-import platform
-import sys
-import time
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
 import numpy as np
-import scipy
-import sklearn
-import torch
-from tqdm import tqdm
 
 from helpers import runtime, storage
 
 STORE = runtime.ROOT / "figures" / "recorded"
-PARTIAL = runtime.ROOT / "build" / "record"
 MODULES = Path(__file__).resolve().parent / "tables"
 
 
@@ -53,6 +45,8 @@ class Table:
     cells: list
     seeds: list
     measure: object
+    minutes: float | None = None
+    draw: object = None
 
     @property
     def path(self):
@@ -64,6 +58,10 @@ class Table:
         """Digest of what the table is meant to hold; a stored table with another one is stale."""
         meant = [self.notebook, self.name, self.constants, self.cells, list(self.seeds)]
         return hashlib.sha256(json.dumps(meant, sort_keys=True).encode()).hexdigest()[:16]
+
+    def settings(self, cell):
+        """What ``measure`` is given for a cell: the constants and the cell."""
+        return {**self.constants, **cell}
 
 
 @dataclass(frozen=True)
@@ -139,101 +137,57 @@ class Recording:
         """One line: when, where and how long; to be shown beside every figure and table made from it."""
         record, versions = self.record, self.record["versions"]
         minutes = record["wall_seconds"] / 60
+        processes = record.get("processes", 1)
+        side_by_side = f", {processes} processes" if processes > 1 else ""
         return (
             f"Recorded on {record['date']}, not computed in this run: {len(self.rows)} rows, {minutes:.0f} min on "
-            f"{record['device']}, torch {versions['torch']}; `make record TABLE={record['table']}` repeats it."
+            f"{record['device']}{side_by_side}, torch {versions['torch']}; "
+            f"`make record TABLE={record['table']} AGAIN=--again` repeats it."
         )
 
 
-def table(name):
+def table(name, profile="quick"):
     """The definition of a table.
 
     Parameters
     ----------
     name : str
         ``<notebook>/<name>`` or the bare name.
+    profile : str
+        "full" takes the sizes meant for a GPU, under the name ``<name>_full``.
 
     Raises
     ------
     ValueError
-        If there is no such table (the message lists those there are), or its definition is incomplete.
+        If there is no such table (the message lists those there are), or it has no full profile.
     """
     names = sorted(path.stem for path in MODULES.glob("[!_]*.py"))
     bare = name.rsplit("/", 1)[-1]
     if bare not in names:
         raise ValueError(f"no table {name!r}; there are {', '.join(names)}")
     module = importlib.import_module(f"helpers.tables.{bare}")
+    constants, cells, seeds = module.CONSTANTS, module.CELLS, list(module.SEEDS)
+    minutes, stem = getattr(module, "MINUTES", None), bare
+    if profile == "full":
+        if not hasattr(module, "FULL"):
+            raise ValueError(f"table {bare!r} has one size only; record it with PROFILE=quick")
+        full = module.FULL
+        constants, minutes, stem = constants | full.get("constants", {}), None, f"{bare}_full"
+        cells, seeds = full.get("cells", cells), list(full.get("seeds", seeds))
     found = Table(
-        bare, module.NOTEBOOK, module.ABOUT, module.CONSTANTS, module.CELLS, list(module.SEEDS), module.measure
+        stem,
+        module.NOTEBOOK,
+        module.ABOUT,
+        constants,
+        cells,
+        seeds,
+        module.measure,
+        minutes,
+        getattr(module, "draw", None),
     )
-    if "/" in name and name != found.path:
-        raise ValueError(f"no table {name!r}; did you mean {found.path!r}?")
+    if "/" in name and name != f"{found.notebook}/{bare}":
+        raise ValueError(f"no table {name!r}; did you mean '{found.notebook}/{bare}'?")
     return found
-
-
-def record(definition, *, device, store=STORE, partial=PARTIAL, bar=None):
-    """Measure what is still missing of a table, then store it.
-
-    Parameters
-    ----------
-    definition : Table
-    device : torch.device
-    store, partial : path-like
-        Folders of finished tables and of rows so far.
-    bar : callable, optional
-        Makes the progress bar, as ``tqdm`` does.
-
-    Returns
-    -------
-    Path
-        Of the stored table.
-
-    Raises
-    ------
-    ValueError
-        If the rows so far belong to another definition or device, or a measured value is not a finite number.
-    """
-    partial = Path(partial) / f"{definition.path}.json"
-    state = {"fingerprint": definition.fingerprint, "device": describe(device), "rows": []}
-    so_far = storage.read_json(partial)
-    if so_far is not None:
-        if {key: so_far[key] for key in ("fingerprint", "device")} != {
-            key: state[key] for key in ("fingerprint", "device")
-        }:
-            raise ValueError(f"{partial} holds rows of another definition or device; delete it to start afresh")
-        state = so_far
-    wanted = [(cell, seed) for cell in definition.cells for seed in definition.seeds]
-    done = len(state["rows"])
-    bar = tqdm if bar is None else bar
-    with bar(total=len(wanted), initial=done, desc=definition.name, unit="row", smoothing=0.1) as shown:
-        for number, (cell, seed) in enumerate(wanted[done:], start=done):
-            scratch = partial.with_name(f"{definition.name}-{number}.pt")
-            start = time.monotonic()
-            values = definition.measure(cell, seed, device, scratch)
-            if bad := [name for name, value in values.items() if not math.isfinite(value)]:
-                raise ValueError(f"{definition.path}, {cell}, seed {seed}: {', '.join(bad)} is not finite")
-            seconds = round(time.monotonic() - start, 2)
-            measured = {name: float(value) for name, value in values.items()}
-            state["rows"].append({**cell, "seed": seed, **measured, "seconds": seconds})
-            storage.write_json(partial, state)
-            scratch.unlink(missing_ok=True)
-            shown.update()
-    finished = {
-        "table": definition.path,
-        "about": definition.about,
-        "date": date.today().isoformat(),
-        "device": state["device"],
-        "versions": versions(),
-        "wall_seconds": round(sum(row["seconds"] for row in state["rows"]), 1),
-        "fingerprint": definition.fingerprint,
-        "constants": definition.constants,
-        "seeds": definition.seeds,
-        "rows": state["rows"],
-    }
-    target = Path(store) / f"{definition.path}.json"
-    storage.write_json(target, finished)
-    partial.unlink()
-    return target
 
 
 def load(definition, *, store=STORE):
@@ -265,42 +219,25 @@ def load(definition, *, store=STORE):
     return Recording(stored["rows"], stored)
 
 
-def describe(device):
-    """A device in words: the GPU's name, or the processor's and the number of threads."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    name = platform.processor() or platform.machine()
-    cpus = Path("/proc/cpuinfo")
-    if cpus.exists():
-        names = [
-            line.split(":", 1)[1].strip() for line in cpus.read_text().splitlines() if line.startswith("model name")
-        ]
-        name = names[0] if names else name
-    threads = torch.get_num_threads()
-    return f"{name}, {threads} thread{'s' * (threads > 1)}"
+def shown(name, profile, *, store=STORE):
+    """The recording of a table to show: of the full profile if that is asked for and stored, else of the quick one.
 
+    Parameters
+    ----------
+    name : str
+    profile : str
+    store : path-like
 
-def versions():
-    """Versions of Python and of the libraries a measurement depends on."""
-    libraries = {module.__name__: module.__version__ for module in (np, scipy, sklearn, torch)}
-    return {"python": platform.python_version()} | libraries
+    Returns
+    -------
+    Recording
+        Its provenance says which it is.
 
-
-def main(arguments=None):
-    """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m helpers.recorded", description="Record a table.")
-    parser.add_argument("table", help="<notebook>/<name>")
-    name = parser.parse_args(arguments).table
-    try:
-        print(record(table(name), device=runtime.current().device))
-        return 0
-    except (ValueError, OSError, FloatingPointError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted; the rows so far are kept, and the same command goes on with them", file=sys.stderr)
-        return 130
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As :func:`load` of the quick one.
+    """
+    if profile == "full" and (Path(store) / f"{table(name, 'full').path}.json").exists():
+        return load(table(name, "full"), store=store)
+    return load(table(name), store=store)

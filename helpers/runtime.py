@@ -2,18 +2,24 @@
 
 ``PROFILE`` (quick, full), ``SEED`` (0), ``DEVICE`` (cuda if there is one, else cpu) and ``OUTPUT``
 (a folder) change the sizes and the numbers of a notebook, never its claims or its verdict lines.
+``LOCAL_RANK``, set by ``torchrun``, picks the GPU of a process.
 ``REDRAW=1`` rewrites every stored figure and ledger even where all numbers agree.
 """
 
 import os
 import sys
+import time
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from tqdm import tqdm
+
+try:
+    from tqdm import tqdm
+except ImportError:  # tables are recorded where only the numerical libraries are
+    tqdm = None
 
 ROOT = Path(__file__).resolve().parents[1]
 PROFILES = ("quick", "full")
@@ -73,10 +79,34 @@ class Run:
         Stored notebook outputs must not hold a bar, so it is shown only where standard error is a
         terminal.
         """
-        return tqdm(iterable, desc=description, total=total, disable=not sys.stderr.isatty())
+        if tqdm is None or not sys.stderr.isatty():
+            return iterable
+        return tqdm(iterable, desc=description, total=total)
 
     def _sequence(self, claim_id):
         return np.random.SeedSequence([self.seed, zlib.crc32(claim_id.encode())])
+
+
+def bar(**options):
+    """A progress bar, as ``tqdm`` makes it; without tqdm one line on standard error for every update."""
+    return _Lines(**options) if tqdm is None else tqdm(**options)
+
+
+class _Lines:
+    def __init__(self, *, total, initial=0, desc="", unit="", **_):
+        self.total, self.done, self.label, self.unit = total, initial, desc, unit
+        self.start, self.initial = time.monotonic(), initial
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return None
+
+    def update(self):
+        self.done += 1
+        left = (time.monotonic() - self.start) / (self.done - self.initial) * (self.total - self.done)
+        print(f"{self.label}: {self.unit} {self.done} of {self.total}, {left / 60:.0f} min left", file=sys.stderr)
 
 
 def current(environment=None):
@@ -110,7 +140,10 @@ def current(environment=None):
     seed = int(seed_text)
     default = ROOT / "figures" if (profile, seed) == ("quick", 0) else ROOT / "build" / f"{profile}-{seed}"
     output = Path(env["OUTPUT"]).resolve() if env.get("OUTPUT") else default
-    return Run(profile, seed, _device(env.get("DEVICE", "")), output, env.get("REDRAW", "") == "1")
+    device = _device(env.get("DEVICE", ""))
+    if device == torch.device("cuda") and env.get("LOCAL_RANK", "").isdecimal():  # one of torchrun's processes
+        device = _device(f"cuda:{env['LOCAL_RANK']}")
+    return Run(profile, seed, device, output, env.get("REDRAW", "") == "1")
 
 
 def _device(name):

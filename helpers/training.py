@@ -1,7 +1,7 @@
 """One training loop for every loss: seeded, device-independent in its draws, resumable, on one process or many.
 
 A loss is anything that maps a model and a batch to a scalar; this module knows none, and no loss knows it.
-``python -m helpers.training TABLE`` records a table of trained encoders, see ``helpers.recorded``.
+``python -m helpers.training TABLE`` records a table of trained encoders, see ``helpers.sweeps``.
 """
 
 import contextlib
@@ -302,7 +302,7 @@ def _memory_named(batch):
 
 @contextlib.contextmanager
 def _accelerated(model, wanted):
-    """bfloat16 inside the model, float32 outside; channels-last weights; compiled. Takes back the wrapping at the end."""
+    """bfloat16 inside the model and float32 outside, channels-last weights, compiled; unwrapped at the end."""
     if not wanted:
         yield
         return
@@ -324,6 +324,6 @@ def _accelerated(model, wanted):
 if __name__ == "__main__":
     import sys
 
-    from helpers import recorded
+    from helpers import sweeps
 
-    sys.exit(recorded.main())
+    sys.exit(sweeps.main())

@@ -46,6 +46,31 @@ def test_a_gather_that_keeps_only_the_own_rows_gives_half(name, two_processes):
     assert length == pytest.approx(0.5, abs=1e-12)
 
 
+def test_the_training_loop_ends_where_one_process_ends(two_processes):
+    expected, found = two_ranks.trained(), two_processes["trained"]
+    assert float((found - expected).norm() / expected.norm()) < 1e-12
+
+
+def test_one_process_shares_with_nobody():
+    gathering.start(torch.device("cpu"))  # not started by torchrun
+    assert (gathering.processes(), gathering.rank()) == (1, 0)
+    assert gathering.share(torch.arange(3)).tolist() == [0, 1, 2]
+    gathering.wait()
+    gathering.stop()
+
+
+def test_a_batch_that_cannot_be_split_is_refused(monkeypatch):
+    monkeypatch.setattr(gathering, "processes", lambda: 2)
+    with pytest.raises(ValueError, match="3 rows cannot be split evenly between 2 processes"):
+        gathering.share(torch.arange(3))
+
+
+def test_batch_norm_over_several_cpus_is_refused(monkeypatch):
+    monkeypatch.setattr(gathering, "processes", lambda: 2)
+    with pytest.raises(ValueError, match="BatchNorm over several processes needs GPUs"):
+        gathering.prepare(torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.BatchNorm1d(2)))
+
+
 def test_rows_must_be_a_matrix():
     with pytest.raises(ValueError, match=r"rows has shape \(3,\), expected \(n, d\)"):
         gathering.gather(torch.zeros(3))

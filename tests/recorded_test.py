@@ -3,8 +3,9 @@ import json
 import numpy as np
 import pytest
 import torch
+from tqdm import tqdm
 
-from helpers import recorded
+from helpers import checkpoints, recorded, sweeps
 from helpers.tables import kernel_infonce_digits
 
 CPU = torch.device("cpu")
@@ -22,22 +23,15 @@ def definition(measure, **changes):
     return recorded.Table(**(parts | changes), measure=measure)
 
 
-def square(cell, seed, device, scratch):
-    return {"y": cell["x"] ** 2 + seed, "z": np.float64(1)}
+def square(settings, seed, device, scratch):
+    return {"y": settings["x"] ** settings["power"] + seed, "z": np.float64(1)}
 
 
 def run(table, folder, **options):
-    return recorded.record(table, device=CPU, store=folder / "store", partial=folder / "partial", **options)
+    return sweeps.record(table, device=CPU, store=folder / "store", partial=folder / "partial", bar=silent, **options)
 
 
-@pytest.fixture(autouse=True)
-def _no_bars(monkeypatch):
-    monkeypatch.setattr(recorded, "tqdm", lambda **options: tqdm_silent(**options))
-
-
-def tqdm_silent(**options):
-    from tqdm import tqdm
-
+def silent(**options):
     return tqdm(**options, disable=True)
 
 
@@ -65,8 +59,7 @@ def test_an_interrupted_recording_goes_on(tmp_path):
     def stops(cell, seed, device, scratch):
         calls.append((cell["x"], seed))
         if len(calls) == 4:
-            scratch.parent.mkdir(parents=True, exist_ok=True)
-            scratch.write_text("half-way")
+            checkpoints.Checkpoint(scratch).save({"half": "way"})
             raise KeyboardInterrupt
         return square(cell, seed, device, scratch)
 
@@ -76,14 +69,14 @@ def test_an_interrupted_recording_goes_on(tmp_path):
     seen = []
 
     def goes_on(cell, seed, device, scratch):
-        seen.append(scratch.exists())
+        seen.append(checkpoints.Checkpoint(scratch).load())
         calls.append((cell["x"], seed))
         return square(cell, seed, device, scratch)
 
     run(definition(goes_on), tmp_path)
     # the row that was under way is measured again, with its checkpoint; no other one is
     assert calls == [(1.0, 0), (1.0, 1), (1.0, 2), (2.0, 0), (2.0, 0), (2.0, 1), (2.0, 2)]
-    assert seen == [True, False, False]
+    assert seen == [{"half": "way"}, None, None]
     assert not list((tmp_path / "partial").rglob("*.pt"))
     assert recorded.load(table, store=tmp_path / "store").values("y", x=1.0).tolist() == [1, 2, 3]
 
@@ -147,21 +140,10 @@ def test_tables_are_found_by_name():
             recorded.table(name)
 
 
-def test_the_command_line(monkeypatch, capsys):
-    assert recorded.main(["no/such"]) == 2
-    assert "error: no table 'no/such'" in capsys.readouterr().err
-
-    def interrupted(*_, **__):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(recorded, "record", interrupted)
-    assert recorded.main(["kernel_infonce_digits"]) == 130
-    assert "goes on with them" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize("path", sorted(recorded.STORE.glob("*/*.json")), ids=lambda path: path.stem)
 def test_every_stored_table_fits_its_definition(path):
-    table = recorded.table(f"{path.parent.name}/{path.stem}")
+    name, full, _ = path.stem.partition("_full")
+    table = recorded.table(f"{path.parent.name}/{name}", "full" if full else "quick")
     found = recorded.load(table)
     assert len(found.rows) == len(table.cells) * len(table.seeds)
     assert json.dumps(found.record, allow_nan=False)

@@ -1,0 +1,110 @@
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from helpers import checkpoints, runtime, storage
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "run.pt"
+
+
+def state(number):
+    return {"weights": torch.full((3,), float(number)), "step": number}
+
+
+def test_the_newest_of_two_states_is_read_back(path):
+    kept = checkpoints.Checkpoint(path)
+    assert kept.load() is None
+    for number in range(5):
+        kept.save(state(number))
+    assert sorted(slot.name for slot in path.parent.iterdir()) == ["run.0.pt", "run.1.pt"]
+    found = checkpoints.Checkpoint(path).load()
+    assert found["step"] == 4
+    assert torch.equal(found["weights"], state(4)["weights"])
+
+
+def test_another_process_goes_on_in_the_older_slot(path):
+    first = checkpoints.Checkpoint(path)
+    for number in range(3):
+        first.save(state(number))
+    second = checkpoints.Checkpoint(path)
+    second.load()
+    second.save(state(3))
+    steps = [checkpoints._read(slot)["state"]["step"] for slot in second.slots]
+    assert sorted(steps) == [2, 3]
+
+
+DAMAGES = {
+    "cut short": lambda content: content[:200],
+    "one bit turned": lambda content: content[:-100] + bytes([content[-100] ^ 1]) + content[-99:],
+    "empty": lambda content: b"",
+    "something else": lambda content: b"PK" + content,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_state_is_refused_and_the_previous_one_used(path, damage):
+    kept = checkpoints.Checkpoint(path)
+    kept.save(state(1))
+    kept.save(state(2))
+    newest = max(kept.slots, key=lambda slot: checkpoints._read(slot)["saved"])
+    newest.write_bytes(damage(newest.read_bytes()))
+    fresh = checkpoints.Checkpoint(path)
+    with pytest.warns(
+        UserWarning, match=rf"{newest.name} is damaged or no checkpoint.*the previous checkpoint is used"
+    ):
+        assert fresh.load()["step"] == 1
+    fresh.save(state(3))  # over the damaged one
+    assert checkpoints.Checkpoint(path).load()["step"] == 3
+
+
+def test_two_damaged_states_are_an_error_that_names_both(path):
+    kept = checkpoints.Checkpoint(path)
+    kept.save(state(1))
+    kept.save(state(2))
+    for slot in kept.slots:
+        slot.write_bytes(b"nothing")
+    with pytest.raises(checkpoints.CheckpointDamaged, match=r"run\.0\.pt is damaged.*run\.1\.pt is damaged.*delete"):
+        checkpoints.Checkpoint(path).load()
+
+
+def test_a_file_that_would_run_code_is_not_loaded(path):
+    class Trap:
+        def __reduce__(self):
+            return (print, ("run",))
+
+    checkpoints.Checkpoint(path).save({"weights": Trap()})
+    with pytest.raises(checkpoints.CheckpointDamaged, match="Weights only load failed"):
+        checkpoints.Checkpoint(path).load()
+
+
+def test_what_a_killed_process_was_writing_is_cleared_away(path):
+    left = path.parent / ".run.0.pt.abc"
+    left.write_bytes(b"half")
+    assert checkpoints.Checkpoint(path).load() is None
+    assert not left.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs fork and SIGKILL")
+def test_a_run_killed_twenty_times_ends_bit_for_bit_as_one_left_alone(tmp_path):
+    script, found, start = Path(__file__).parent / "killed_run.py", tmp_path / "found.json", time.monotonic()
+    paths = {"PYTHONPATH": str(runtime.ROOT)}
+    options = {"env": os.environ | paths, "capture_output": True, "text": True, "timeout": 120}
+    done = subprocess.run([sys.executable, script, found], **options, check=False)
+    assert done.returncode == 0, done.stderr
+    found = storage.read_json(found)
+    assert found["died"] == 20
+    assert found["broken saves"] >= 5  # half of the kills wait for a file under way
+    assert found["steps"] == sorted(found["steps"])  # the lives went on from one another
+    assert 20 <= found["steps"][-1] < 1200
+    assert found["epochs"] == 60
+    assert found["same losses"]
+    assert found["same weights"]
+    assert time.monotonic() - start < 60

@@ -9,6 +9,7 @@ processes together.
 import argparse
 import contextlib
 import io
+import logging
 import math
 import platform
 import sys
@@ -194,6 +195,8 @@ def main(arguments=None):
             return 0
         if gathering.rank() == 0:
             print(line or f"{definition.path}: measured anew", flush=True)
+            if jobs == 1:  # one training at a time: its epochs are worth a line
+                logging.basicConfig(level=logging.INFO, format="%(message)s")
         with contextlib.ExitStack() as stack:
             if options.dask:
                 from dask.distributed import Client

@@ -5,6 +5,7 @@ A loss is anything that maps a model and a batch to a scalar; this module knows 
 """
 
 import contextlib
+import logging
 import math
 import time
 
@@ -17,6 +18,7 @@ OPTIMISERS = {
     "adamw": torch.optim.AdamW,
     "sgd": lambda parameters, **options: torch.optim.SGD(parameters, momentum=0.9, **options),
 }
+LOG = logging.getLogger(__name__)
 LOOK_EVERY = 100  # steps between two looks at the loss: a look waits for the GPU
 
 
@@ -109,6 +111,8 @@ def fit(
 ):
     """Train a model, shuffling the data every epoch and dropping the incomplete last batch.
 
+    Loss and images a second of every epoch go to the log of this module, at level INFO.
+
     On several processes (``gathering.start``) every process draws the same batches and views; gradients are those of
     one process with the whole batch, if the objective shares its rows and gathers its outputs as :func:`two_views`
     does. Process 0 writes the checkpoint; all must be able to read it.
@@ -185,28 +189,20 @@ def fit(
         "weights": [list(tensor.shape) for tensor in model.state_dict().values()],
     }
     kept = _Kept(checkpoint, settings, model, rule, generator, minutes)
-    order_state = kept.resume()
-    losses = kept.losses  # of every step so far
+    kept.resume()
+    rounds = range(len(kept.losses) // steps, epochs)
     if not stream:
         data = data.to(device)
-    rounds = range(len(losses) // steps, epochs)
     model.train()
     with _accelerated(model, fast and device.type == "cuda"):
         for epoch in rounds if progress is None else progress(rounds):
-            if not stream:
-                current = generator.get_state()
-                if order_state is not None:  # an epoch broken off: its order comes again from where it was drawn
-                    generator.set_state(order_state)
-                kept.order_state = generator.get_state()
-                order = torch.randperm(len(data), generator=generator).to(device)
-                if order_state is not None:
-                    generator.set_state(current)
-                    order_state = None
-            while (step := len(losses) + len(kept.unseen)) < (epoch + 1) * steps:
-                place = step - epoch * steps
+            first, start = kept.steps, time.monotonic()
+            order = None if stream else kept.order(len(data)).to(device)
+            for step in range(first, (epoch + 1) * steps):
                 if schedule is not None:
                     for group in rule.param_groups:
                         group["lr"] = learning_rate * schedule(step / (epochs * steps))
+                place = step % steps
                 with _memory_named(batch):
                     rows = data(generator) if stream else data[order[place * batch : (place + 1) * batch]]
                     loss = objective(model, rows, generator)
@@ -216,29 +212,58 @@ def fit(
                     rule.step()
                 if after_step is not None:
                     after_step(model)
-                kept.unseen.append(loss.detach())
-                if len(kept.unseen) >= LOOK_EVERY:
-                    kept.look()
-                kept.save_if_due()
+                kept.keep(loss.detach())
             if not stream:
-                kept.look()
-                kept.order_state = None
-                if (epoch + 1) % every == 0 or epoch + 1 == epochs:
-                    kept.save()
+                kept.end_of_epoch(save=(epoch + 1) % every == 0 or epoch + 1 == epochs)
+                rate = (kept.steps - first) * batch / (time.monotonic() - start)
+                LOG.info("epoch %d of %d: loss %.4g, %.0f images/s", epoch + 1, epochs, kept.mean(epoch, steps), rate)
     kept.look()
     model.eval()
-    return [sum(losses[k * steps : (k + 1) * steps]) / steps for k in range(epochs)]
+    return [kept.mean(epoch, steps) for epoch in range(epochs)]
 
 
 class _Kept:
-    """Losses seen so far, and the checkpoint they go to with everything a resumed run needs."""
+    """Losses so far, the order of the epoch, and the checkpoint they go to with everything a resumed run needs."""
 
     def __init__(self, path, settings, model, rule, generator, minutes):
-        own = path is not None
-        self.slots = checkpoints.Checkpoint(path) if own else None
+        self.slots = None if path is None else checkpoints.Checkpoint(path)
         self.settings, self.model, self.rule, self.generator = settings, model, rule, generator
         self.seconds, self.saved_at = 60 * minutes, time.monotonic()
-        self.losses, self.unseen, self.order_state = [], [], None
+        self.losses, self.unseen = [], []  # of every step: looked at, and still on the device
+        self.before_order, self.broken_off = None, None  # states of the generator
+
+    @property
+    def steps(self):
+        return len(self.losses) + len(self.unseen)
+
+    def mean(self, epoch, steps):
+        return sum(self.losses[epoch * steps : (epoch + 1) * steps]) / steps
+
+    def order(self, rows):
+        """Permutation of an epoch; that of an epoch broken off comes again from where it was drawn."""
+        now = self.generator.get_state()
+        if self.broken_off is not None:
+            self.generator.set_state(self.broken_off)
+        self.before_order = self.generator.get_state()
+        order = torch.randperm(rows, generator=self.generator)
+        if self.broken_off is not None:
+            self.generator.set_state(now)
+            self.broken_off = None
+        return order
+
+    def keep(self, loss):
+        """Take note of a step; save if it is time."""
+        self.unseen.append(loss)
+        if len(self.unseen) >= LOOK_EVERY:
+            self.look()
+        if self.slots is not None and time.monotonic() - self.saved_at >= self.seconds:
+            self.save()
+
+    def end_of_epoch(self, *, save):
+        self.look()
+        self.before_order = None
+        if save:
+            self.save()
 
     def look(self):
         """Move losses from the device and refuse one that is not finite, before it can reach a checkpoint."""
@@ -250,10 +275,6 @@ class _Kept:
         self.losses.extend(values)
         self.unseen.clear()
 
-    def save_if_due(self):
-        if self.slots is not None and time.monotonic() - self.saved_at >= self.seconds:
-            self.save()
-
     def save(self):
         self.look()
         self.saved_at = time.monotonic()
@@ -264,28 +285,28 @@ class _Kept:
             "model": self.model.state_dict(),
             "optimiser": self.rule.state_dict(),
             "generator": self.generator.get_state(),
-            "order": self.order_state,  # None between two epochs
+            "before order": self.before_order,  # None between two epochs
             "losses": self.losses,
         }
         self.slots.save(state)
 
     def resume(self):
-        """Take up a checkpoint; returns the generator's state at the start of an epoch that was broken off, or None."""
+        """Take up a checkpoint, if there is one."""
         state = None if self.slots is None else self.slots.load()
         gathering.wait()  # nobody saves before everyone has read
         if state is None:
-            return None
+            return
         if state["settings"] != self.settings:
             changed = [key for key in self.settings if state["settings"].get(key) != self.settings[key]]
+            names = " and ".join(str(slot) for slot in self.slots.slots)
             raise ValueError(
-                f"{self.slots.slots[0].parent / self.slots.slots[0].name} and its second slot were written with other "
-                f"settings ({', '.join(changed)}); delete them to start afresh"
+                f"{names} were written with other settings ({', '.join(changed)}); delete them to start afresh"
             )
         self.model.load_state_dict(state["model"])
         self.rule.load_state_dict(state["optimiser"])
         self.generator.set_state(state["generator"])
         self.losses.extend(state["losses"])
-        return state["order"]
+        self.broken_off = state["before order"]
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import two_ranks
@@ -49,6 +50,10 @@ def test_a_gather_that_keeps_only_the_own_rows_gives_half(name, two_processes):
 def test_the_training_loop_ends_where_one_process_ends(two_processes):
     expected, found = two_ranks.trained(), two_processes["trained"]
     assert float((found - expected).norm() / expected.norm()) < 1e-12
+
+
+def test_a_table_recorded_by_two_ranks_is_that_of_one_process(two_processes, tmp_path):
+    np.testing.assert_allclose(two_processes["recording"], two_ranks.recording(tmp_path), rtol=1e-12)
 
 
 def test_one_process_shares_with_nobody():

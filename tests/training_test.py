@@ -1,4 +1,5 @@
 import math
+import re
 from functools import partial
 
 import pytest
@@ -220,6 +221,13 @@ def test_a_prescribed_gradient_is_the_one_the_optimiser_sees():
     assert value.item() == 1.25
     assert torch.equal(first.grad, wanted[0])
     assert torch.equal(second.grad, wanted[1])
+
+
+def test_loss_and_images_a_second_are_logged(caplog):
+    with caplog.at_level("INFO", logger="helpers.training"):
+        losses = train(new_model(), 2)
+    assert len(caplog.messages) == 2
+    assert re.fullmatch(rf"epoch 2 of 2: loss {losses[1]:.4g}, \d+ images/s", caplog.messages[1])
 
 
 def test_fast_changes_nothing_on_the_cpu():

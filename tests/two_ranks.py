@@ -1,13 +1,14 @@
 """Run by torchrun in gathering_test.py: each rank trains one step on its half of a batch; rank 0 writes what it got."""
 
 import sys
+from pathlib import Path
 
 import torch
 import torch.distributed as group
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from helpers import gathering, losses, storage, training
+from helpers import gathering, losses, recorded, runtime, storage, sweeps, training
 
 OPTIONS = {"temperature": 0.3, "positive_in_denominator": True, "reduction": "mean"}
 
@@ -30,7 +31,7 @@ def gradient(model, first, second, name, gather):
     return torch.cat([parameter.grad.flatten() for parameter in model.parameters()])
 
 
-def trained():
+def trained(seed=2):
     """Weights after a few steps of the training loop on the whole batch, however many processes share it."""
     images = torch.rand(24, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     model = encoder()
@@ -38,8 +39,21 @@ def trained():
         lambda first, second: losses.infonce(first, second, **OPTIONS),
         lambda rows, generator: rows + 0.1 * torch.randn(rows.shape, generator=generator, dtype=rows.dtype),
     )
-    curve = training.fit(model, objective, images, epochs=3, batch=8, learning_rate=0.01, seed=2, optimiser="sgd")
+    curve = training.fit(model, objective, images, epochs=3, batch=8, learning_rate=0.01, seed=seed, optimiser="sgd")
     return torch.cat([*(parameter.detach().flatten() for parameter in model.parameters()), torch.tensor(curve)])
+
+
+def recording(folder):
+    """Rows of a small table, each trained by all processes together; process 0 writes it."""
+
+    def measure(settings, seed, device, scratch):
+        del scratch
+        return {"sum": trained(seed).sum().item()}
+
+    table = recorded.Table("tiny", "00_none", "sum of weights", {}, [{"x": 1}, {"x": 2}], [0, 1], measure)
+    sweeps.record(table, device=torch.device("cpu"), store=folder, partial=folder / "partial", bar=runtime._Lines)
+    gathering.wait()  # until process 0 has written it
+    return recorded.load(table, store=folder).values("sum", x=2)
 
 
 def without_gradient(rows):
@@ -70,6 +84,7 @@ if __name__ == "__main__":
         for how, gather in GATHERS.items()
     }
     found["trained"] = trained().tolist()
+    found["recording"] = recording(Path(sys.argv[1]).parent / "store").tolist()
     if gathering.rank() == 0:
         storage.write_json(sys.argv[1], found)
     gathering.stop()

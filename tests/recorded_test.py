@@ -1,4 +1,6 @@
 import json
+import sys
+import types
 
 import numpy as np
 import pytest
@@ -138,6 +140,30 @@ def test_tables_are_found_by_name():
     for name in ("01_spectral_clustering/no_such", "02_alpha_cl/kernel_infonce_digits"):
         with pytest.raises(ValueError, match="no table"):
             recorded.table(name)
+
+
+def test_the_full_profile_has_sizes_and_a_name_of_its_own(monkeypatch, tmp_path):
+    module = types.ModuleType("helpers.tables.tiny")
+    module.NOTEBOOK, module.ABOUT, module.measure = "00_none", "x squared", square
+    module.CONSTANTS, module.CELLS, module.SEEDS = {"power": 2, "data": "small"}, [{"x": 2.0}], (0, 1)
+    module.FULL = {"constants": {"power": 3}, "seeds": (0, 1, 2)}
+    monkeypatch.setitem(sys.modules, "helpers.tables.tiny", module)
+    monkeypatch.setattr(recorded, "MODULES", tmp_path)
+    (tmp_path / "tiny.py").touch()
+    quick, full = recorded.table("tiny"), recorded.table("00_none/tiny", "full")
+    assert (quick.path, full.path) == ("00_none/tiny", "00_none/tiny_full")
+    assert full.settings(full.cells[0]) == {"power": 3, "data": "small", "x": 2.0}
+    run(quick, tmp_path)
+    for profile in ("quick", "full"):  # what is there is shown
+        assert recorded.shown("tiny", profile, store=tmp_path / "store").values("y", x=2.0).tolist() == [4, 5]
+    run(full, tmp_path)
+    assert recorded.shown("tiny", "full", store=tmp_path / "store").values("y", x=2.0).tolist() == [8, 9, 10]
+    assert recorded.shown("tiny", "quick", store=tmp_path / "store").values("y", x=2.0).tolist() == [4, 5]
+
+
+def test_a_table_of_one_size_says_so():
+    with pytest.raises(ValueError, match="has one size only"):
+        recorded.table("kernel_infonce_digits", "full")
 
 
 @pytest.mark.parametrize("path", sorted(recorded.STORE.glob("*/*.json")), ids=lambda path: path.stem)

@@ -76,6 +76,18 @@ class Images:
         """The images with these indices (or this mask), in this order."""
         return Images(self.images[index], self.labels[index])
 
+    def as_bytes(self):
+        """The images as uint8, k for k / 255, a quarter of the memory; refuses other values (``ValueError``).
+
+        >>> fashion_mnist("test").as_bytes().max()
+        np.uint8(255)
+        """
+        scaled = 255 * self.images
+        rounded = np.rint(scaled)
+        if not (np.abs(scaled - rounded) < 1e-3).all() or rounded.min() < 0 or rounded.max() > 255:
+            raise ValueError(f"images hold values that are no k / 255, k = 0 to 255 (shape {self.images.shape})")
+        return rounded.astype(np.uint8)
+
 
 def split(images, rng, *, sizes):
     """Disjoint random parts of a set of images.
@@ -218,6 +230,36 @@ def cifar10(part, *, folder=None, download=False, report=None):
     content = path.read_bytes()
     check(content, path)
     return parse_cifar_archive(content, CIFAR_FILES[part])
+
+
+def images(name, part, *, download=True):
+    """One of the large sets by the name that a table's settings give it.
+
+    Parameters
+    ----------
+    name : {"fashion-mnist", "cifar-10"}
+    part : {"train", "test"}
+    download : bool
+        Fetch what is not on this machine.
+
+    Returns
+    -------
+    Images
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown; the message lists the known ones.
+    DataUnavailable, DataCorrupt, OSError
+        As in :func:`fashion_mnist`.
+
+    >>> images("fashion-mnist", "test", download=False).images.shape
+    (10000, 28, 28)
+    """
+    sets = {"fashion-mnist": fashion_mnist, "cifar-10": cifar10}
+    if name not in sets:
+        raise ValueError(f"no data set is named {name!r}; there are {', '.join(sets)}")
+    return sets[name](part, download=download)
 
 
 def cache_folder():

@@ -275,5 +275,31 @@ def test_an_archive_without_its_files_is_refused():
         data.parse_cifar_archive(b"no archive", ["test_batch.bin"])
 
 
+def test_bytes_are_those_of_the_file():
+    shipped = data.fashion_mnist("test")
+    plain = gzip.decompress((data.REPOSITORY / "t10k-images-idx3-ubyte.gz").read_bytes())
+    assert np.array_equal(shipped.as_bytes(), data.parse_idx(plain))
+
+
+@pytest.mark.parametrize("values", [[0.5], [-1 / 255], [256 / 255], [np.nan]])
+def test_other_values_are_no_bytes(values):
+    with pytest.raises(ValueError, match="no k / 255"):
+        data.Images(np.array([[values]], np.float32), np.zeros(1, np.int64)).as_bytes()
+
+
+def test_sets_by_name(archive, tmp_path, monkeypatch):
+    assert len(data.images("fashion-mnist", "test", download=False)) == 10_000
+    monkeypatch.setattr(data, "cache_folder", lambda: tmp_path)
+    with pytest.raises(data.DataUnavailable, match="cifar-10-binary"):
+        data.images("cifar-10", "test", download=False)
+    put(tmp_path / "cifar-10", {data.CIFAR_ARCHIVE: archive})
+    assert len(data.images("cifar-10", "test")) == 2
+
+
+def test_an_unknown_set_names_the_known_ones():
+    with pytest.raises(ValueError, match="no data set is named 'mnist'; there are fashion-mnist, cifar-10"):
+        data.images("mnist", "test")
+
+
 def test_the_cache_lies_in_a_folder_of_its_own():
     assert data.cache_folder().name == "contrastive-theory-checked"

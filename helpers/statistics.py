@@ -43,10 +43,6 @@ class Mean:
     standard_error: np.ndarray
     trials: int
 
-    def half_width(self, level=0.99, *, comparisons=1):
-        """Half the two-sided confidence interval (Student's t), for all of so many comparisons at once (Bonferroni)."""
-        return stats.t.isf((1 - level) / (2 * comparisons), self.trials - 1) * self.standard_error
-
 
 def loglog_slope(x, y):
     """Ordinary least squares of log y on log x.

@@ -54,3 +54,10 @@ def test_no_circle():
 
 def test_losses_do_not_know_of_training():
     assert not imports(HELPERS / "losses.py") & {"training", "models", "data", "evaluation"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_there_is_one_training_loop(path):
+    steps = re.search(r"torch\.optim\.(?!LBFGS|lr_scheduler)\w+\(", path.read_text(encoding="utf-8"))
+    search_over_points = {"contrast_gap"}  # it trains no network
+    assert path.stem in {"training"} | search_over_points or not steps

@@ -10,11 +10,12 @@ value is read on pairs it has never seen. Read in-sample, a critic that memorise
 
 import contextlib
 import math
+from functools import partial
 
 import torch
 from torch import nn
 
-from helpers import estimators, models
+from helpers import estimators, models, training
 
 NEVER = -1e9  # "minus infinity" of a class critic: finite, so that products with zero stay zero
 
@@ -200,7 +201,7 @@ def fit(
     weight_decay=0.0,
     device="cpu",
 ):
-    """Train a critic with Adam on fresh pairs at every step.
+    """Train a critic with Adam on fresh pairs at every step, through ``training.fit``.
 
     Parameters
     ----------
@@ -229,26 +230,18 @@ def fit(
     ValueError
         If K does not divide the number of pairs.
     FloatingPointError
-        If the objective stops being finite; the message names the first such step.
+        If the objective stops being finite; the message names the step, the first being 1.
     """
     if candidates < 1 or pairs < 1 or pairs % candidates:
         raise ValueError(f"{pairs} pairs a step cannot be split into batches of {candidates}")
-    critic.to(device).train()
-    generator = torch.Generator().manual_seed(seed)
-    optimiser = torch.optim.Adam(critic.parameters(), lr=learning_rate, weight_decay=weight_decay)
-    trace = torch.zeros(steps, device=device)
-    for step in range(steps):
-        first, second = (side.to(device).unflatten(0, (-1, candidates)) for side in draw(pairs, generator))
-        value = objective(critic(first, second))
-        optimiser.zero_grad(set_to_none=True)
-        (-value).backward()
-        optimiser.step()
-        trace[step] = value.detach()
-    critic.eval()
-    trace = trace.cpu()
-    if not trace.isfinite().all():
-        raise FloatingPointError(f"the objective is not finite from step {int((~trace.isfinite()).nonzero()[0])} on")
-    return trace
+
+    def loss(network, rows, generator):
+        del generator
+        first, second = (side.to(device).unflatten(0, (-1, candidates)) for side in rows)
+        return -objective(network(first, second))
+
+    options = {"learning_rate": learning_rate, "weight_decay": weight_decay, "seed": seed, "device": device}
+    return -torch.tensor(training.fit(critic, loss, partial(draw, pairs), epochs=steps, **options))
 
 
 def read(critic, draw, *, batches, candidates, seed, method="infonce", device="cpu", block=1024, **options):

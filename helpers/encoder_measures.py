@@ -124,12 +124,31 @@ def rank_correlation(first, second):
     >>> rank_correlation([[1.0, 2.0, 3.0]], [[10.0, 30.0, 20.0]]).round(4).tolist()
     [0.3333]
     """
+    return _row_by_row(lambda *rows: stats.kendalltau(*rows).statistic, first, second)
+
+
+def linear_correlation(first, second):
+    """Pearson's correlation of two measures over encoders, row by row; as :func:`rank_correlation`.
+
+    >>> linear_correlation([[1.0, 2.0, 3.0]], [[-2.0, -4.0, -6.0]]).round(4).tolist()
+    [-1.0]
+    """
+
+    def pearson(one, two):
+        one, two = one - one.mean(), two - two.mean()
+        size = np.sqrt(one @ one * (two @ two))
+        return one @ two / size if size else np.nan
+
+    return _row_by_row(pearson, first, second)
+
+
+def _row_by_row(correlation, first, second):
     first, second = np.asarray(first, float), np.asarray(second, float)
     if first.shape != second.shape or first.ndim != 2:
         raise ValueError(f"shapes are {first.shape} and {second.shape}, expected (rows, encoders) twice")
-    found = np.array([stats.kendalltau(*rows).statistic for rows in zip(first, second, strict=True)])
+    found = np.array([correlation(*rows) for rows in zip(first, second, strict=True)])
     if not np.all(np.isfinite(found)):
-        raise ValueError(f"{np.count_nonzero(~np.isfinite(found))} of {len(found)} rows are constant: no ranks")
+        raise ValueError(f"{np.count_nonzero(~np.isfinite(found))} of {len(found)} rows are constant: no correlation")
     return found
 
 

@@ -91,10 +91,10 @@ def logistic_probe(train, train_labels, test, test_labels, *, strength=1.0):
     >>> logistic_probe(x, y, x, y).value
     1.0
     """
-    _check(train, train_labels, test, test_labels)
+    require_fitting(train, train_labels, test, test_labels)
     train, test = standardised(train, test)
     probe = LogisticRegression(C=strength, max_iter=5000, tol=1e-4).fit(train, train_labels)
-    return _accuracy(probe.predict(test), test_labels)
+    return accuracy(probe.predict(test), test_labels)
 
 
 def nearest_neighbours(train, train_labels, test, test_labels, *, neighbours=5, metric="cosine"):
@@ -111,9 +111,9 @@ def nearest_neighbours(train, train_labels, test, test_labels, *, neighbours=5, 
     -------
     Score
     """
-    _check(train, train_labels, test, test_labels)
+    require_fitting(train, train_labels, test, test_labels)
     votes = KNeighborsClassifier(neighbours, metric=metric, algorithm="brute").fit(train, train_labels)
-    return _accuracy(votes.predict(test), test_labels)
+    return accuracy(votes.predict(test), test_labels)
 
 
 def few_shot(train, train_labels, test, test_labels, rng, *, shots, draws=50):
@@ -145,7 +145,7 @@ def few_shot(train, train_labels, test, test_labels, rng, *, shots, draws=50):
     >>> few_shot(x, y, x, y, np.random.default_rng(0), shots=1)
     Score(value=1.0, standard_error=0.0)
     """
-    _check(train, train_labels, test, test_labels)
+    require_fitting(train, train_labels, test, test_labels)
     if shots < 1 or draws < 2:
         raise ValueError(f"shots is {shots} and draws {draws}, expected at least 1 and 2")
     train, test = (part / np.linalg.norm(part, axis=1, keepdims=True) for part in (train, test))
@@ -208,12 +208,18 @@ def _adjusted(together, first, second, size):
     return np.where(flat, 1.0, (together - expected) / np.where(flat, 1.0, largest - expected))
 
 
-def _accuracy(predicted, labels):
+def accuracy(predicted, labels):
+    """Share of predictions that are right, with its binomial standard error.
+
+    >>> accuracy(np.array([0, 1, 1, 1]), np.array([0, 1, 1, 0]))
+    Score(value=0.75, standard_error=0.21650635094610965)
+    """
     value = float(np.mean(predicted == labels))
     return Score(value, math.sqrt(value * (1 - value) / len(labels)))
 
 
-def _check(train, train_labels, test, test_labels):
+def require_fitting(train, train_labels, test, test_labels):
+    """Raise ``ValueError`` unless features are finite matrices of one width with one label a row."""
     fits = train.ndim == test.ndim == 2 and train.shape[1] == test.shape[1]
     if not fits or len(train) != len(train_labels) or len(test) != len(test_labels) or not len(test):
         raise ValueError(

@@ -45,7 +45,7 @@ def colourings(axes, squares, names, *, columns, marked):
     return ["".join(map(str, np.ravel(square))) for square in squares]
 
 
-def batch_sizes(top, bottom, table, *, pairing, numbers, baselines, ceilings):
+def batch_sizes(top, bottom, table, *, pairing, numbers, baselines, ceilings, read_candidates=512):
     """Training value, post-training information (top) and accuracy (bottom) against K, over recorded seeds.
 
     Parameters
@@ -60,6 +60,8 @@ def batch_sizes(top, bottom, table, *, pairing, numbers, baselines, ceilings):
         Values of ``candidates`` that are drawn as grey lines; they have no training value.
     ceilings : dict of str to callable
         Curves of K, drawn in black.
+    read_candidates : int
+        K of the post-training reading.
 
     Returns
     -------
@@ -73,7 +75,7 @@ def batch_sizes(top, bottom, table, *, pairing, numbers, baselines, ceilings):
         curves[f"{pairing}: {name}"] = grid, values
     rows = (
         (top, "training_value", "training value", ORANGE),
-        (top, "information", "post-training, K = 512", BLUE),
+        (top, "information", f"post-training, K = {read_candidates}", BLUE),
         (bottom, "accuracy", "probe accuracy", GREEN),
     )
     for axes, key, name, colour in rows:
@@ -111,7 +113,7 @@ def measures(axes, values, family, titles, *, accuracy, classes):
     """
     curves = {}
     for panel, (key, title) in zip(axes, titles.items(), strict=True):
-        styles = zip(dict.fromkeys(family), "sPoDv", (BLUE, ORANGE, GREEN, PINK, AMBER), strict=False)
+        styles = zip(dict.fromkeys(family), "sPoDv^", (BLUE, ORANGE, GREEN, PINK, AMBER, SKY), strict=False)
         for name, marker, colour in styles:
             x, y = (values[k][family == name].mean(axis=1) for k in (key, accuracy))
             panel.plot(x, y, marker, color=colour, label=name, alpha=0.8)

@@ -120,6 +120,30 @@ def grouped_infonce(first, second, *, candidates, temperature):
     return losses.infonce_from_scores(scores, temperature=temperature, positive_in_denominator=True).mean()
 
 
+def stream_objective(stream, *, candidates, temperature):
+    """:func:`grouped_infonce` of fresh pairs of a stream, for ``training.fit`` on tickets.
+
+    Parameters
+    ----------
+    stream : callable
+    candidates : int
+    temperature : float
+
+    Returns
+    -------
+    callable
+        Objective of ``(model, tickets, generator)``; a ticket is a row of anything and stands for a pair still to be
+        drawn, so that an epoch has as many pairs as there are tickets.
+    """
+
+    def objective(network, tickets, generator):
+        first, second = (side.to(tickets.device) for side in stream(len(tickets), generator))
+        outputs = network(torch.cat([first, second])).chunk(2)
+        return grouped_infonce(*outputs, candidates=candidates, temperature=temperature)
+
+    return objective
+
+
 def fit_encoder(model, stream, *, steps, pairs, candidates, temperature, learning_rate, seed, device="cpu", blocks=10):
     """Train an encoder by InfoNCE on a stream of pairs.
 
@@ -149,12 +173,7 @@ def fit_encoder(model, stream, *, steps, pairs, candidates, temperature, learnin
     """
     if blocks < 1 or steps < blocks or steps % blocks:
         raise ValueError(f"{steps} steps cannot be split into {blocks} blocks")
-
-    def objective(network, tickets, generator):
-        first, second = (side.to(tickets.device) for side in stream(len(tickets), generator))
-        outputs = network(torch.cat([first, second])).chunk(2)
-        return grouped_infonce(*outputs, candidates=candidates, temperature=temperature)
-
+    objective = stream_objective(stream, candidates=candidates, temperature=temperature)
     tickets = torch.zeros(steps // blocks * pairs)  # a ticket is a pair still to be drawn
     options = {"learning_rate": learning_rate, "seed": seed, "device": device}
     return math.log(candidates) - training.fit(model, objective, tickets, epochs=blocks, batch=pairs, **options)[-1]

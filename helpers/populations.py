@@ -2,7 +2,8 @@
 
 A population is one batch of networks of the same widths: the leading axis of every tensor counts networks, which may
 differ in seed, data and recipe. Adam works entry by entry, so each network is trained as if it were alone. Features
-have unit length. Torch, float32 by default, any device; random numbers are drawn on the CPU.
+have unit length. Torch, float32 by default, any device; random numbers are drawn on the CPU. One encoder of any kind is
+trained with the same terms by ``robust_training``.
 """
 
 import math
@@ -10,9 +11,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
+from torch import nn
 from torch.nn import functional
 
-from helpers import attacks, losses
+from helpers import attacks, losses, training
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,8 @@ def train(
 ):
     """Train a population in place: attack the anchors (l_inf PGD from a random start), then one Adam step.
 
+    One run of ``training.fit`` over a stream: all networks are its model, a batch of all of them is one step.
+
     Parameters
     ----------
     layers : list of Tensor
@@ -135,35 +139,53 @@ def train(
     Raises
     ------
     FloatingPointError
-        If a weight stops being finite.
+        If the objective or a weight stops being finite.
     """
-    judge = torch.zeros(len(layers[0]), layers[-1].shape[-1] + 1, device=layers[0].device)
-    optimiser = torch.optim.Adam(layers, lr=learning_rate)
     ball = {"radius": radius, "norm": math.inf, "low": low, "high": high}
     sizes = [2.5 * radius / attack_steps] * attack_steps
-    attacking = bool((weights.adversarial != 0).any() or (weights.discriminator != 0).any())
-    for _ in range(steps):
-        anchors, positives = draw()
-        attacked = anchors
+    judging = bool((weights.discriminator != 0).any())
+    attacking = judging or bool((weights.adversarial != 0).any())
+    seen = {}
+
+    def objective(population, pair, _):
+        anchors, positives = pair
+        attacked, layers, judge = anchors, list(population.layers), population.judge
         if attacking:
             with torch.no_grad():
                 candidates = features(layers, positives)
 
-            def objective(points, candidates=candidates, judge=judge):
+            def harm(points):
                 z = features(layers, points)
                 extra = functional.logsigmoid(-_logit(judge, z))  # log(1 - D)
                 return contrast(z, candidates, temperature=temperature) + weights.discriminator[:, None] * extra
 
             start = attacks.random_points(anchors, count=1, generator=generator, **ball)
-            attacked = attacks.pgd(objective, anchors, start, step_sizes=sizes, **ball).points
-        slopes = gradients(layers, weights, judge, anchors, attacked, positives, temperature)
-        for layer, gradient in zip(layers, slopes, strict=True):
-            layer.grad = gradient
-        optimiser.step()
-        if bool((weights.discriminator != 0).any()):
-            judge = _discriminator_step(judge, layers, anchors, attacked, discriminator_rate)
+            attacked = attacks.pgd(harm, anchors, start, step_sizes=sizes, **ball).points
+        seen["anchors"], seen["attacked"] = anchors, attacked
+        value, slopes = _value_and_gradients(layers, weights, judge, anchors, attacked, positives, temperature)
+        return training.with_gradient(value, layers, slopes)
+
+    def after_step(population):
+        if judging:
+            with torch.no_grad():
+                benign, moved = (features(list(population.layers), seen[kind]) for kind in ("anchors", "attacked"))
+            population.judge.copy_(discriminator_step(population.judge, benign, moved, rate=discriminator_rate))
+
+    population = _Population(layers)
+    options = {"epochs": steps, "learning_rate": learning_rate, "seed": 0, "device": layers[0].device}
+    training.fit(population, objective, lambda _: draw(), after_step=after_step, **options)
     if not all(torch.isfinite(layer).all() for layer in layers):
         raise FloatingPointError(f"a weight is not finite after {steps} steps; try a smaller rate")
+
+
+class _Population(nn.Module):
+    """Views of a population's tensors as parameters, and its linear discriminators, which are not descended on."""
+
+    def __init__(self, layers):
+        super().__init__()
+        self.layers = nn.ParameterList([nn.Parameter(layer.detach()) for layer in layers])
+        judge = torch.zeros(len(layers[0]), layers[-1].shape[-1] + 1, device=layers[0].device)
+        self.register_buffer("judge", judge)
 
 
 def binary_cross_entropy(judge, benign, attacked):
@@ -207,7 +229,10 @@ def gradients(layers, weights, judge, anchors, attacked, positives, temperature)
     list of Tensor
         Shaped like the layers.
     """
+    return _value_and_gradients(layers, weights, judge, anchors, attacked, positives, temperature)[1]
 
+
+def _value_and_gradients(layers, weights, judge, anchors, attacked, positives, temperature):
     def benign(layers):
         z, candidates = features(layers, anchors), features(layers, positives)
         return (weights.benign * contrast(z, candidates, temperature=temperature).mean(dim=-1)).sum()
@@ -225,16 +250,16 @@ def gradients(layers, weights, judge, anchors, attacked, positives, temperature)
             first = torch.autograd.grad(benign(layers), layers)
             step = worst_step(first, weights.sharpness)
             at = [(layer.detach() + move).requires_grad_() for layer, move in zip(layers, step, strict=True)]
-        calm = torch.autograd.grad(benign(at), at)
-        stirred = torch.autograd.grad(rest(layers), layers)
-    return [one + two for one, two in zip(calm, stirred, strict=True)]
+        values = benign(at), rest(layers)
+        calm, stirred = torch.autograd.grad(values[0], at), torch.autograd.grad(values[1], layers)
+    return sum(values).detach(), [one + two for one, two in zip(calm, stirred, strict=True)]
 
 
-def _discriminator_step(judge, layers, anchors, attacked, rate):
-    with torch.no_grad():
-        benign, moved = features(layers, anchors), features(layers, attacked)
-    leaf = judge.clone().requires_grad_()
-    (slope,) = torch.autograd.grad(binary_cross_entropy(leaf, benign, moved).sum(), leaf)
+def discriminator_step(judge, benign, attacked, *, rate):
+    """Linear discriminators after one step down their cross-entropy; shapes as :func:`binary_cross_entropy`."""
+    with torch.enable_grad():
+        leaf = judge.detach().clone().requires_grad_()
+        (slope,) = torch.autograd.grad(binary_cross_entropy(leaf, benign, attacked).sum(), leaf)
     return judge - rate * slope
 
 

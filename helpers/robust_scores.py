@@ -1,17 +1,19 @@
 """What attacked encoders are worth: mean classifiers, probes fitted clean or under attack, and the bound's estimate.
 
 Everything is batched over a population of encoders, see ``populations``: inputs (networks, n, d), labels
-(networks, n). All attacks are l_inf PGD, so every robust number is an estimate from one side: robust losses from
-below, robust accuracies from above.
+(networks, n). Where ``layers`` are asked for, a callable will do that maps inputs (..., networks, n, d) to unit
+features (..., networks, n, m), such as ``robust_training.encoding``. All attacks are l_inf PGD, so every robust number
+is an estimate from one side: robust losses from below, robust accuracies from above.
 """
 
 import math
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 from torch.nn import functional
 
-from helpers import attacks, populations
+from helpers import attacks, populations, training
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def scores(layers, inputs, labels, classifier, threat, *, generator, restarts=1,
 
     Parameters
     ----------
-    layers : list of Tensor
+    layers : list of Tensor or callable
     inputs : Tensor, shape (networks, n, d)
     labels : Tensor of int, shape (networks, n)
     classifier : tuple of Tensor
@@ -105,25 +107,28 @@ def scores(layers, inputs, labels, classifier, threat, *, generator, restarts=1,
     -------
     Scores
     """
-    layers, (weights, bias) = [layer.detach() for layer in layers], classifier
+    encode, (weights, bias) = _encoder(layers), classifier
 
     def loss(points):
-        return attacks.supervised_losses(populations.features(layers, points), labels, weights, bias)
+        return attacks.supervised_losses(encode(points), labels, weights, bias)
 
     tries = [inputs[None], attacks.random_points(inputs, count=restarts, generator=generator, **threat.ball)]
     tries += [] if starts is None else [starts]
     worst = attacks.pgd(loss, inputs, torch.cat(tries), step_sizes=threat.step_sizes, **threat.ball)
 
     def right(points):
-        return ((populations.features(layers, points) @ weights.mT + bias).argmax(dim=-1) == labels).float()
+        return ((encode(points) @ weights.mT + bias).argmax(dim=-1) == labels).float()
 
-    clean, robust = right(inputs), right(worst.points) * right(inputs)
-    means = [row.mean(dim=-1) for row in (loss(inputs), worst.values, clean, robust)]
+    with torch.no_grad():
+        clean, robust = right(inputs), right(worst.points) * right(inputs)
+        means = [row.mean(dim=-1) for row in (loss(inputs), worst.values, clean, robust)]
     return Scores(*means, worst.points)
 
 
-def fit_probe(layers, inputs, labels, *, classes, temperature, generator, threat=None, iterations=200, rate=0.1):
-    """A linear classifier on frozen features, fitted by full-batch Adam from the mean classifier.
+def fit_probe(
+    layers, inputs, labels, *, classes, temperature, generator, threat=None, iterations=200, rate=0.1, batch=None
+):
+    """A linear classifier on frozen features, fitted by Adam from the mean classifier.
 
     Parameters
     ----------
@@ -137,26 +142,41 @@ def fit_probe(layers, inputs, labels, *, classes, temperature, generator, threat
         Attack the inputs anew in every iteration (adversarial linear fine-tuning); none for the standard probe.
     iterations : int
     rate : float
+    batch : int, optional
+        Random inputs an iteration, the same of every network; all of them by default.
 
     Returns
     -------
     tuple of Tensor
         Weights and bias.
     """
-    layers = [layer.detach() for layer in layers]
-    z = populations.features(layers, inputs)
-    classifier = mean_classifier(z, labels, classes=classes, temperature=temperature)
-    weights, bias = (part.clone().requires_grad_() for part in classifier)
-    optimiser = torch.optim.Adam([weights, bias], lr=rate)
-    for _ in range(iterations):
+    encode = _encoder(layers)
+    with torch.no_grad():
+        known = encode(inputs)
+    probe = _Probe(*mean_classifier(known, labels, classes=classes, temperature=temperature))
+
+    def chosen(_):
+        if batch is None:
+            return slice(None)
+        return torch.randint(inputs.shape[1], (batch,), generator=generator).to(inputs.device)
+
+    def objective(probe, rows, _):
+        z, own = known[:, rows], labels[:, rows]
         if threat is not None:
-            frozen = weights.detach(), bias.detach()
-            z = populations.features(layers, _attacked(layers, inputs, labels, frozen, threat, generator))
-        value = attacks.supervised_losses(z, labels, weights, bias).mean(dim=-1).sum()
-        optimiser.zero_grad()
-        value.backward()
-        optimiser.step()
-    return weights.detach(), bias.detach()
+            frozen = probe.weights.detach(), probe.bias.detach()
+            points = _attacked(encode, inputs[:, rows], own, frozen, threat, generator)
+            with torch.no_grad():
+                z = encode(points)
+        return attacks.supervised_losses(z, own, probe.weights, probe.bias).mean(dim=-1).sum()
+
+    training.fit(probe, objective, chosen, epochs=iterations, learning_rate=rate, seed=0, device=inputs.device)
+    return probe.weights.detach(), probe.bias.detach()
+
+
+class _Probe(nn.Module):
+    def __init__(self, weights, bias):
+        super().__init__()
+        self.weights, self.bias = nn.Parameter(weights.clone()), nn.Parameter(bias.clone())
 
 
 def tuple_losses(layers, anchors, positives, negatives, start, threat, *, temperature):
@@ -164,7 +184,7 @@ def tuple_losses(layers, anchors, positives, negatives, start, threat, *, temper
 
     Parameters
     ----------
-    layers : list of Tensor
+    layers : list of Tensor or callable
     anchors, positives : Tensor, shape (networks, n, d)
     negatives : Tensor, shape (networks, K, d)
         Shared by the anchors of a network.
@@ -178,22 +198,32 @@ def tuple_losses(layers, anchors, positives, negatives, start, threat, *, temper
     tuple of Tensor, shapes (networks, n)
         Losses of the clean and of the attacked anchors, nats.
     """
-    layers = [layer.detach() for layer in layers]
-    plus, minus = populations.features(layers, positives), populations.features(layers, negatives)
+    encode = _encoder(layers)
+    with torch.no_grad():
+        plus, minus = encode(positives), encode(negatives)
     scale = {"temperature": temperature, "weight": minus.shape[-2]}
 
     def loss(points):
-        z = populations.features(layers, points)
+        z = encode(points)
         plus_here, minus_here = (part.expand(*z.shape[:-3], *part.shape) for part in (plus, minus))
         return attacks.anchor_losses(z, plus_here, minus_here, **scale)
 
     worst = attacks.pgd(loss, anchors, start, step_sizes=threat.step_sizes, **threat.ball)
-    return loss(anchors), worst.values
+    with torch.no_grad():
+        return loss(anchors), worst.values
 
 
-def _attacked(layers, inputs, labels, classifier, threat, generator):
+def _encoder(layers):
+    """A population as the function it computes, its weights held fixed; a function is taken as it is."""
+    if callable(layers):
+        return layers
+    layers = [layer.detach() for layer in layers]
+    return lambda points: populations.features(layers, points)
+
+
+def _attacked(encode, inputs, labels, classifier, threat, generator):
     def loss(points):
-        return attacks.supervised_losses(populations.features(layers, points), labels, *classifier)
+        return attacks.supervised_losses(encode(points), labels, *classifier)
 
     start = attacks.random_points(inputs, count=1, generator=generator, **threat.ball)
     return attacks.pgd(loss, inputs, start, step_sizes=threat.step_sizes, **threat.ball).points

@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from helpers import training
 from helpers.tables import alpha_cl_relu as table
 
 
@@ -70,3 +71,15 @@ def test_metrics_of_a_known_layer():
 def test_an_unknown_loss_is_refused():
     with pytest.raises(ValueError, match="loss is 'triplet'"):
         table.train(5, "triplet", False, seeds=(0,), steps=(1,))
+
+
+def test_training_has_the_momentum_of_the_table():
+    rule = training.OPTIMISERS["sgd"]([torch.zeros(1, requires_grad=True)], lr=1.0)
+    assert rule.defaults["momentum"] == table.CONSTANTS["momentum"]
+
+
+def test_without_batch_norm_scale_and_shift_stay():
+    trained = table.train(5, "infonce", False, seeds=(0,), steps=(3,))["relu", 0, 3]
+    assert torch.equal(trained[2], torch.ones(5))
+    assert torch.equal(trained[3], torch.zeros(5))
+    assert not torch.equal(table.train(5, "infonce", True, seeds=(0,), steps=(3,))["relu", 0, 3][2], torch.ones(5))

@@ -124,7 +124,7 @@ def test_refusals():
         critics.fit(
             critics.separable((2, 2), seed=0), correlated, steps=1, pairs=10, candidates=4, learning_rate=1, seed=0
         )
-    with pytest.raises(FloatingPointError, match="not finite from step 0 on"):
+    with pytest.raises(FloatingPointError, match=r"the loss is .* at step 1;"):
         critics.fit(
             critics.separable((2, 2), seed=0),
             correlated,

@@ -57,3 +57,13 @@ def test_rank_correlation_counts_pairs():
         encoder_measures.rank_correlation(first * [[0], [1], [1], [1]], second)
     with pytest.raises(ValueError, match="shapes are"):
         encoder_measures.rank_correlation(first[0], second[0])
+
+
+def test_linear_correlation_is_numpys():
+    first, second = np.random.default_rng(5).normal(size=(2, 3, 20))
+    expected = [np.corrcoef(*rows)[0, 1] for rows in zip(first, second, strict=True)]
+    assert encoder_measures.linear_correlation(first, second) == pytest.approx(expected)
+    with pytest.raises(ValueError, match="1 of 3 rows are constant"):
+        encoder_measures.linear_correlation(first, [second[0], np.ones(20), second[2]])
+    with pytest.raises(ValueError, match=r"expected \(rows, encoders\) twice"):
+        encoder_measures.linear_correlation(first, second[:, :5])

@@ -64,13 +64,6 @@ def test_stored_measures_by_encoder():
     assert np.all(values["uniformity"] >= 0)
 
 
-def test_wrong_labels_are_wrong_at_the_stated_rate():
-    labels = np.repeat(np.arange(10), 500)
-    noisy = mi_measures.wrong_labels(labels, 0.5, np.random.default_rng(0)).numpy()
-    assert abs(np.mean(noisy != labels) - 0.45) < 0.04
-    assert np.array_equal(mi_measures.wrong_labels(labels, 0.0, np.random.default_rng(0)).numpy(), labels)
-
-
 def test_infomin_truth_and_measure():
     assert mi_infomin.true_information("digit") == pytest.approx(np.log(10))
     assert mi_infomin.true_information("colour+position") == pytest.approx(np.log(32))

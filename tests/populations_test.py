@@ -51,8 +51,28 @@ def test_binary_cross_entropy_of_an_ignorant_judge_is_log_two():
     assert torch.allclose(populations.binary_cross_entropy(torch.zeros(2, 4), z, z), torch.full((2,), 0.6931472))
 
 
+def test_discriminators_descend_their_cross_entropy_and_only_where_they_have_a_weight(monkeypatch):
+    calls, fit = [], populations.training.fit
+
+    def spy(population, *arguments, **options):
+        calls.append(population)
+        return fit(population, *arguments, **options)
+
+    monkeypatch.setattr(populations.training, "fit", spy)
+    trained([(1, 1, 0, 0.1)], [0])
+    trained([(1, 1, 0, 0)], [0])
+    assert [bool(population.judge.any()) for population in calls] == [True, False]
+    assert [name for name, _ in calls[0].named_buffers()] == ["judge"]  # a checkpoint holds it
+    z = torch.nn.functional.normalize(torch.randn(1, 40, 3, generator=torch.Generator().manual_seed(0)), dim=-1)
+    judge, moved = torch.zeros(1, 4), z + torch.tensor([0.5, 0.0, 0.0])
+    better = populations.discriminator_step(judge, z, moved, rate=0.2)
+    first, second = (populations.binary_cross_entropy(d, z, moved) for d in (judge, better))
+    assert second < first
+    assert not judge.any()
+
+
 def test_a_training_that_blows_up_is_named():
-    with pytest.raises(FloatingPointError, match="not finite"):
+    with pytest.raises(FloatingPointError, match="the loss is nan at step 1"):
         trained([(0, float("nan"), 0, 0)], [0], steps=1)
 
 

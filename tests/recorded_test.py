@@ -8,7 +8,6 @@ import torch
 from tqdm import tqdm
 
 from helpers import checkpoints, recorded, sweeps
-from helpers.tables import kernel_infonce_digits
 
 CPU = torch.device("cpu")
 
@@ -173,26 +172,3 @@ def test_every_stored_table_fits_its_definition(path):
     found = recorded.load(table)
     assert len(found.rows) == len(table.cells) * len(table.seeds)
     assert json.dumps(found.record, allow_nan=False)
-
-
-@pytest.mark.parametrize("kernel", kernel_infonce_digits.KERNELS)
-def test_every_kernel_of_the_digits_table_gives_a_finite_gradient(kernel):
-    points = torch.randn(8, 6, generator=torch.Generator().manual_seed(0), requires_grad=True)
-    first = points[:4]
-    # two coinciding views: distance zero must not give a NaN
-    second = torch.cat([first[:1], points[4:7]])
-    loss = kernel_infonce_digits.objective(kernel, 0.3)(first, second)
-    loss.backward()
-    assert bool(torch.isfinite(points.grad).all())
-
-
-def test_the_gaussian_of_the_digits_table_is_the_cosine_softmax():
-    generator = torch.Generator().manual_seed(1)
-    first, second = torch.randn(2, 5, 3, generator=generator, dtype=torch.float64)
-    points = torch.nn.functional.normalize(torch.cat([first, second]), dim=1)
-    logits = points @ points.T / (0.3 / 2)
-    logits.fill_diagonal_(-torch.inf)
-    partner = torch.arange(10).roll(5)
-    expected = torch.nn.functional.cross_entropy(logits, partner)
-    got = kernel_infonce_digits.objective("gaussian", 0.3)(first, second)
-    assert float((got - expected).abs()) < 1e-12

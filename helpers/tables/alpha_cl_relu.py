@@ -9,12 +9,14 @@ batch-norm setting train side by side in one batch of tensors; each draws its da
 Pair weights are recomputed in every step and held constant in the gradient, which is the exact gradient of the loss.
 """
 
+import itertools
 from functools import cache
 
 import torch
+from torch import nn
 from torch.nn import functional
 
-from helpers import relu_networks
+from helpers import relu_networks, training
 
 NOTEBOOK = "02_alpha_cl"
 ABOUT = "Rank, concentration and coverage of the first layer of two-layer networks trained on one-hot inputs."
@@ -133,7 +135,7 @@ def train(size, loss, batch_norm, *, seeds=SEEDS, steps=STEPS):
     """
     if loss not in LOSSES:
         raise ValueError(f"loss is {loss!r}, expected one of {', '.join(LOSSES)}")
-    out, copies, each = CONSTANTS["outputs"], len(ACTIVATIONS), len(seeds)
+    out, copies = CONSTANTS["outputs"], len(ACTIVATIONS)
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     starts = [
         [(2 * torch.rand(shape, generator=generator) - 1) / shape[1] ** 0.5 for shape in ((size, size), (out, size))]
@@ -144,28 +146,46 @@ def train(size, loss, batch_norm, *, seeds=SEEDS, steps=STEPS):
     rectified = torch.tensor([name != "linear" for name, _ in names])
     clamped = torch.tensor([name == "clamped" for name, _ in names])
     first[clamped] = first[clamped].clamp_min(0.0)
-    layers = [first, second, torch.ones(copies * each, size), torch.zeros(copies * each, size)]
-    optimiser = torch.optim.SGD(
-        [layer.requires_grad_() for layer in (layers if batch_norm else layers[:2])],
-        lr=CONSTANTS["learning_rate"],
-        momentum=CONSTANTS["momentum"],
-        weight_decay=CONSTANTS["weight_decay"],
-    )
-    kept = {}
-    for step in range(1, max(steps) + 1):
-        labels, noise = (
-            part.repeat(copies, *[1] * (part.ndim - 1)) for part in draw(generators, CONSTANTS["batch"], size)
-        )
-        optimiser.zero_grad()
-        both = outputs(*layers, labels, views(labels, noise, size), rectified=rectified, batch_norm=batch_norm)
-        surrogate(both, loss=loss).sum().backward()
-        optimiser.step()
-        with torch.no_grad():
-            first[clamped] = first[clamped].clamp_min(0.0)
-        if step in steps:
+    model = Networks(first, second, batch_norm=batch_norm)
+    step, kept = itertools.count(1), {}
+
+    def stream(_):
+        return [part.repeat(copies, *[1] * (part.ndim - 1)) for part in draw(generators, CONSTANTS["batch"], size)]
+
+    def objective(model, rows, _):
+        labels, noise = rows
+        both = outputs(*model.layers, labels, views(labels, noise, size), rectified=rectified, batch_norm=batch_norm)
+        return surrogate(both, loss=loss).sum()
+
+    @torch.no_grad()
+    def after_step(model):
+        model.first[clamped] = model.first[clamped].clamp_min(0.0)
+        if (number := next(step)) in steps:
             for k, (name, seed) in enumerate(names):
-                kept[name, seed, step] = [layer[k].detach().clone() for layer in layers]
+                kept[name, seed, number] = [layer[k].clone() for layer in model.layers]
+
+    options = {"learning_rate": CONSTANTS["learning_rate"], "weight_decay": CONSTANTS["weight_decay"]}
+    options |= {"optimiser": "sgd", "seed": 0, "after_step": after_step}  # every seed has its own generator above
+    training.fit(model, objective, stream, epochs=max(steps), **options)
     return kept
+
+
+class Networks(nn.Module):
+    """Networks of one setting side by side: layers of shape (networks, ...), an affine batch norm if they have one."""
+
+    def __init__(self, first, second, *, batch_norm):
+        super().__init__()
+        count, units, _ = first.shape
+        self.first, self.second = nn.Parameter(first), nn.Parameter(second)
+        self.scale, self.shift = (
+            nn.Parameter(start.repeat(count, units), requires_grad=batch_norm)
+            for start in (torch.ones(1, 1), torch.zeros(1, 1))
+        )
+
+    @property
+    def layers(self):
+        """First, second, scale and shift."""
+        return self.first, self.second, self.scale, self.shift
 
 
 _trained = cache(train)

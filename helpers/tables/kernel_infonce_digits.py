@@ -8,13 +8,14 @@ from functools import partial
 
 import numpy as np
 import torch
-from torch.nn import functional
 
-from helpers import augmentations, data, evaluation, kernels, losses, models, training
+from helpers import augmentations, data, evaluation, kernel_comparisons, kernel_objectives, models, training
 
 NOTEBOOK = "01_spectral_clustering"
 ABOUT = "Linear-probe accuracy of encoders trained with six Kernel-InfoNCE losses at four scales, scikit-learn digits."
-KERNELS = ("gaussian", "laplacian", "exponent 0.5", "sum of kernels", "sum of losses", "concatenation")
+KERNELS = kernel_objectives.KERNELS
+MEASURES = {"test": "linear probe, 1,297 labels", "one_shot": "one label a class"}
+VALIDATED_BY = {"test": "validation", "one_shot": "one_shot_validation"}
 SCALES = (0.03, 0.1, 0.3, 1.0)
 SEEDS = tuple(range(10))
 CELLS = [{"kernel": kernel, "scale": scale} for kernel in KERNELS for scale in SCALES]
@@ -45,53 +46,6 @@ def views(images, generator):
     )(images, generator)
 
 
-def objective(kernel, scale):
-    """The loss on two views of a batch: NT-Xent with this kernel.
-
-    All 2B views are candidates, the positive among them and the anchor not. "Concatenation" uses outputs of twice
-    the width, each half of unit length; "sum of losses" averages the Gaussian's and the Laplacian's.
-
-    Parameters
-    ----------
-    kernel : str
-        One of ``KERNELS``.
-    scale : float
-
-    Returns
-    -------
-    callable
-        Maps two Tensors of shape (B, d) to a scalar, in nats.
-    """
-
-    def squared(points):
-        unit = functional.normalize(points, dim=-1)
-        return 2 - 2 * unit @ unit.T
-
-    def ntxent(log_kernel):
-        each = losses.ntxent_from_scores(log_kernel, temperature=1.0, positive_in_denominator=True, include_self=False)
-        return each.mean()
-
-    def loss(first, second):
-        points = torch.cat([first, second])
-        if kernel == "concatenation":
-            gaussian, laplacian = (
-                kernels.log_exponential(squared(half), exponent=exponent, scale=scale)
-                for half, exponent in zip(points.chunk(2, dim=1), (2, 1), strict=True)
-            )
-            return ntxent(kernels.log_sum(gaussian, laplacian))
-        distances = squared(points)
-        log_kernel = {
-            exponent: kernels.log_exponential(distances, exponent=exponent, scale=scale) for exponent in (2, 1, 0.5)
-        }
-        if kernel == "sum of kernels":
-            return ntxent(kernels.log_sum(log_kernel[2], log_kernel[1]))
-        if kernel == "sum of losses":
-            return (ntxent(log_kernel[2]) + ntxent(log_kernel[1])) / 2
-        return ntxent(log_kernel[{"gaussian": 2, "laplacian": 1, "exponent 0.5": 0.5}[kernel]])
-
-    return loss
-
-
 def parts(seed):
     """Unlabelled training images (the labelled and the validation ones together), probe, validation, test."""
     sizes = (CONSTANTS["unlabelled"], CONSTANTS["test"])
@@ -103,13 +57,13 @@ def parts(seed):
 def encode(cell, seed, device, *, epochs=None, scratch=None):
     """An encoder trained with a cell's loss (or not trained); a function of the seed."""
     kernel = cell["kernel"]
-    width = CONSTANTS["projector"][-1] * (2 if kernel == "concatenation" else 1)
+    width = kernel_objectives.output_width(kernel, CONSTANTS["projector"][-1])
     projector = (*CONSTANTS["projector"][:-1], width)
     model = models.encoder(CONSTANTS["backbone"], projector, batch_norm=True, normalise=False, seed=seed)
     if kernel != "untrained":
         training.fit(
             model,
-            training.two_views(objective(kernel, cell["scale"]), views),
+            training.two_views(kernel_objectives.objective(kernel, cell["scale"]), views),
             torch.from_numpy(parts(seed)[0].images),
             epochs=CONSTANTS["epochs"] if epochs is None else epochs,
             batch=CONSTANTS["batch"],
@@ -156,3 +110,19 @@ def one_shot(train_outputs, train, test_outputs, test, seed):
     """Accuracy with one label a class, averaged over 50 draws that all kernels share."""
     rng = np.random.default_rng(seed)
     return evaluation.few_shot(train_outputs, train.labels, test_outputs, test.labels, rng, shots=1).value
+
+
+def compared(recording):
+    """Every kernel at its validated scale against the Gaussian, by measured number; see ``kernel_comparisons``."""
+    return {name: kernel_comparisons.compared(recording, name, by=VALIDATED_BY[name]) for name in MEASURES}
+
+
+def draw(recording):
+    """Paired differences to the Gaussian, a panel for each measured number."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3), sharey=True, layout="constrained")
+    for axis, (name, comparison) in zip(axes, compared(recording).items(), strict=True):
+        kernel_comparisons.draw_differences(axis, comparison)
+        axis.set_title(MEASURES[name])
+    return figure

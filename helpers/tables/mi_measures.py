@@ -9,9 +9,18 @@ from functools import partial
 
 import numpy as np
 import torch
-from torch.nn import functional
 
-from helpers import augmentations, critics, data, encoder_measures, evaluation, models, pair_streams, training
+from helpers import (
+    augmentations,
+    data,
+    encoder_families,
+    encoder_measures,
+    evaluation,
+    frozen_information,
+    models,
+    pair_streams,
+    training,
+)
 
 NOTEBOOK = "03_mutual_information"
 ABOUT = "Accuracy, two post-training informations, alignment, uniformity and tolerance of 22 encoders of digits."
@@ -100,22 +109,15 @@ def encode(cell, seed, device):
     if family == "raw pixels":
         return lambda some: some.flatten(1).double().numpy()
     if family == "principal components":
-        flat = images.flatten(1).double().numpy()
-        axes = np.linalg.svd(flat - flat.mean(axis=0), full_matrices=False)[2][: cell["components"]].T
-        return lambda some: (some.flatten(1).double().numpy() - flat.mean(axis=0)) @ axes
+        return encoder_families.principal_components(images, cell["components"])
     supervised = family == "supervised"
     head = [CONSTANTS["backbone"][-1], 10] if supervised else CONSTANTS["projector"]
     model = models.encoder(CONSTANTS["backbone"], head, batch_norm=False, normalise=not supervised, seed=seed)
     options = {"batch": CONSTANTS["pairs"], "learning_rate": rate, "seed": seed, "device": device}
     a_pass = len(images) // CONSTANTS["pairs"]
     if supervised:
-        labels = wrong_labels(train.labels, cell["wrong"], np.random.default_rng([seed, 1])).to(device)
-        seen = images.to(device)
-
-        def objective(network, rows, generator):
-            del generator
-            return functional.cross_entropy(network(seen[rows]), labels[rows])
-
+        labels = encoder_families.wrong_labels(train.labels, cell["wrong"], np.random.default_rng([seed, 1]))
+        objective = encoder_families.label_objective(images.to(device), labels.to(device))
         training.fit(
             model, objective, torch.arange(len(images)), epochs=CONSTANTS["supervised_steps"] // a_pass, **options
         )
@@ -125,12 +127,6 @@ def encode(cell, seed, device):
         augment = partial(views, strength=cell["strength"])
         training.fit(model, training.two_views(loss, augment), images, epochs=cell["steps"] // a_pass, **options)
     return lambda some: evaluation.frozen_features(model, some, device=device)
-
-
-def wrong_labels(labels, share, rng):
-    """Labels of which a share is redrawn uniformly among the ten classes."""
-    redrawn = rng.random(len(labels)) < share
-    return torch.from_numpy(np.where(redrawn, rng.integers(0, 10, len(labels)), labels))
 
 
 def measure(cell, seed, device, scratch=None, *, critic=None):
@@ -151,36 +147,14 @@ def measure(cell, seed, device, scratch=None, *, critic=None):
         np.stack([encoder(views(torch.from_numpy(part.images), generator)) for _ in range(CONSTANTS["views"])])
         for part in (train, test)
     ]
+    protocol = {**CONSTANTS["critic"], **(critic or {}), "widths": CONSTANTS["critic_widths"]}
+    protocol |= {"seed": seed, "device": device}
     return {
         "accuracy": evaluation.logistic_probe(features[0], train.labels, features[1], test.labels).value,
         "neighbours": evaluation.nearest_neighbours(features[0], train.labels, features[1], test.labels).value,
-        "same_class": information(features, (train.labels, test.labels), seed, device, critic=critic),
-        "augmentation": view_information(seen, seed, device, critic=critic),
+        "same_class": frozen_information.same_class(features, (train.labels, test.labels), **protocol),
+        "augmentation": frozen_information.two_views(seen, **protocol),
         "alignment": encoder_measures.alignment(*seen[1][:2]),
         "uniformity": encoder_measures.uniformity(features[1]),
         "tolerance": encoder_measures.tolerance(features[1], test.labels),
     }
-
-
-def information(features, labels, seed, device, *, critic=None):
-    """Post-training same-class information in nats: fitted on the first part, read on the second."""
-    scaled = [torch.from_numpy(part).float() for part in evaluation.standardised(*features)]
-    streams = [critics.same_class_pairs(part, torch.from_numpy(own)) for part, own in zip(scaled, labels, strict=True)]
-    return _read(streams, scaled[0].shape[1], seed, device, critic)
-
-
-def view_information(seen, seed, device, *, critic=None):
-    """Post-training information of two views of an image, in nats; ``seen``: views (views, n, d) of both parts."""
-    width = seen[0].shape[-1]
-    flat = evaluation.standardised(*(part.reshape(-1, width) for part in seen))
-    streams = [
-        pair_streams.views_of_objects(torch.from_numpy(new).float().reshape(old.shape))
-        for new, old in zip(flat, seen, strict=True)
-    ]
-    return _read(streams, width, seed, device, critic)
-
-
-def _read(streams, width, seed, device, critic):
-    fresh = critics.separable((width, *CONSTANTS["critic_widths"]), seed=seed)
-    settings = CONSTANTS["critic"] | (critic or {})
-    return critics.post_training_information(fresh, *streams, **settings, seed=seed, device=device).value

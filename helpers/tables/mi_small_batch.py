@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from helpers import augmentations, critics, data, evaluation, models, pair_streams, training
+from helpers import augmentations, critics, data, evaluation, frozen_information, models, pair_streams, training
 
 NOTEBOOK = "03_mutual_information"
 ABOUT = "Training value, post-training information and accuracy of encoders trained with K = 2 to 256 candidates."
@@ -124,19 +124,9 @@ def measure(cell, seed, device, scratch=None, *, steps=None, critic=None):
         features = [evaluation.frozen_features(model, part.images, device=device) for part in (train, test)]
     values = {} if training_value is None else {"training_value": training_value}
     probe = evaluation.logistic_probe(features[0], train.labels, features[1], test.labels)
+    protocol = {**CONSTANTS["critic"], **(critic or {}), "widths": CONSTANTS["critic_widths"]}
+    protocol |= {"seed": seed, "device": device}
     return values | {
-        "information": information(features, (train.labels, test.labels), seed, device, critic=critic),
+        "information": frozen_information.same_class(features, (train.labels, test.labels), **protocol),
         "accuracy": probe.value,
     }
-
-
-def information(features, labels, seed, device, *, critic=None):
-    """Post-training same-class information of frozen features in nats: fitted on the first part, read on the second."""
-    scaled = evaluation.standardised(*features)
-    streams = [
-        critics.same_class_pairs(torch.from_numpy(part).float(), torch.from_numpy(own))
-        for part, own in zip(scaled, labels, strict=True)
-    ]
-    fresh = critics.separable((scaled[0].shape[1], *CONSTANTS["critic_widths"]), seed=seed)
-    settings = CONSTANTS["critic"] | (critic or {})
-    return critics.post_training_information(fresh, *streams, **settings, seed=seed, device=device).value

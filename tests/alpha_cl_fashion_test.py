@@ -126,6 +126,7 @@ def test_differences_are_paired():
     square = table.COMPARED.index("square")
     assert found.clear[square] == 1
     assert not np.delete(found.clear, square).any()
+    assert table.sides(made_up(), "probe") == (["r_s"], [])
     assert found.mean[square] == pytest.approx(0.06, abs=0.005)
     assert (found.high - found.low).max() < 0.02  # much less than the spread of 0.01 a seed would give unpaired
 

@@ -193,6 +193,12 @@ def compared(recording, measured):
     return paired_comparisons.against(values, recording.values(measured, loss=BASE))
 
 
+def sides(recording, measured):
+    """Labels of what lies clearly above InfoNCE, and of what lies clearly below: its joint interval leaves zero out."""
+    clear = compared(recording, measured).clear
+    return tuple([LABELS[loss] for loss, side in zip(COMPARED, clear, strict=True) if side == sign] for sign in (1, -1))
+
+
 def summary(recording):
     """Heading and rows of the table: means over the seeds with standard errors, and differences to InfoNCE.
 

@@ -25,7 +25,7 @@ ABOUT = "Linear probe and 5-NN of encoders trained with five Kernel-InfoNCE loss
 KERNELS = tuple(kernel for kernel in kernel_objectives.KERNELS if kernel != "sum of losses")
 MEASURES = {"probe": "linear probe", "neighbours": "5 nearest neighbours"}
 BASELINES = ("untrained", "raw pixels")
-SEEDS, MINUTES = tuple(range(8)), 12
+SEEDS, MINUTES = tuple(range(8)), 16
 
 
 def cells(scales):

@@ -46,6 +46,24 @@ def wait():
         group.barrier()
 
 
+def require_same(value, what):
+    """Return when every process has called this; ``ValueError`` if their values differ.
+
+    Parameters
+    ----------
+    value : object that can be pickled and hashed
+    what : str
+        Its name in the message.
+    """
+    if processes() == 1:
+        return
+    everyone = [None] * processes()
+    group.all_gather_object(everyone, value)
+    if len(set(everyone)) > 1:
+        found = ", ".join(str(one) for one in everyone)
+        raise ValueError(f"{what} differs between processes ({found}): they have to see the same files")
+
+
 def share(rows):
     """This process's part of a batch that every process holds.
 
@@ -139,6 +157,7 @@ class _Gather(torch.autograd.Function):
         return everyone
 
     @staticmethod
+    @torch.autograd.function.once_differentiable  # a second derivative would miss the other processes' parts
     def backward(ctx, gradient):
         total = gradient.contiguous().clone()
         group.all_reduce(total)

@@ -43,8 +43,8 @@ def exponents(recording, measured):
     return effective_sizes.collapse_exponent(scale(recording, measured), *cells(recording))
 
 
-def size_rows(recording):
-    """For a table: what is compared, share of wrong pairs, then mean and standard error for every n ("" if not run)."""
+def size_table(recording):
+    """Header and rows: what is compared, share of wrong pairs, mean and standard error for every n ("" if not run)."""
     (n, share), rows = cells(recording), []
     for measured, label in COMPARED.items():
         found = values(recording, measured)
@@ -52,15 +52,15 @@ def size_rows(recording):
         for p in np.unique(share):
             shown = {n[k]: f"{mean[k]:.3f} ± {error[k]:.3f}" for k in np.flatnonzero(share == p)}
             rows.append([label, f"{p:.0%}", *(shown.get(size, "") for size in np.unique(n))])
-    return rows
+    return ["score", "wrong", *(f"$n$ = {size:,}" for size in np.unique(n))], rows
 
 
-def exponent_rows(recording):
-    """For a table: what is compared, its exponent with joint intervals, distances to one curve, matched cells.
+def exponent_table(recording):
+    """Header and rows: what is compared, its exponent with joint intervals, distances to one curve, matched cells.
 
     Returns
     -------
-    list of list of str
+    list of str, list of list of str
         Label; exponent and standard error; 95 % interval, jointly over the rows; root mean square distance to one curve
         in n, n (1 - p) and n (1 - p)^2; ratio (of odds for retrieval) of cells with more to cells with fewer wrong
         pairs at the same n (1 - p)^2, with its interval.
@@ -75,15 +75,17 @@ def exponent_rows(recording):
         row = [label, f"{where.mean:.2f} ± {where.standard_error:.2f}", f"{where.low:.2f} to {where.high:.2f}"]
         row += [f"{one:.3f}" for one in apart]
         rows.append([*row, "{:.2f} ({:.2f} to {:.2f})".format(*np.exp([ratio.mean, ratio.low, ratio.high]))])
-    return rows
+    distances = ["r.m.s. distance to one curve in $n$", "in $n(1-p)$", "in $n(1-p)^2$"]
+    last = "ratio at equal $n(1-p)^2$, more to fewer wrong pairs"
+    return ["score", r"exponent $\gamma$", "95 % interval", *distances, last], rows
 
 
-def arm_rows(recording):
-    """For a table: every way to use the unpaired images, its retrieval and error, and both against the start.
+def arm_table(recording):
+    """Header and rows: every way to use the unpaired images, its retrieval and error, and both against the start.
 
     Returns
     -------
-    list of list of str
+    list of str, list of list of str
         Arm; share of right guesses; retrieval, paired difference of retrieval and of the probe error to the start, with
         95 % intervals, jointly over the arms.
     """
@@ -96,9 +98,11 @@ def arm_rows(recording):
         for name, baseline in start.items():
             change = recording.values(f"{arm} {name}", task="unpaired")
             change = paired_comparisons.against(change, baseline, comparisons=len(ARMS))
-            row.append(f"{change.mean:+.3f} ({change.low:+.3f} to {change.high:+.3f})")
+            ends = (np.round(each, 3) + 0.0 for each in (change.mean, change.low, change.high))  # no minus zero
+            row.append("{:+.3f} ({:+.3f} to {:+.3f})".format(*ends))
         rows.append(row)
-    return rows
+    differences = ["retrieval against the start", "probe error against the start"]
+    return ["unpaired images", "right guesses", "retrieval", *differences], rows
 
 
 def _interval(found):
@@ -150,13 +154,16 @@ def draw(recording):
                     size = effective_sizes.effective_size(n, float(name.split("%")[0]) / 100, power)
                     seed_curves.draw(axis, (size, found), "o-", colour=colour, label=name)
                 axis.set(xscale="log", yscale="log", title=when, xlabel="$n(1-p)^2$" if power else "pairs n")
+                ticks = (0.003, 0.01, 0.03, 0.1, 0.3, 0.8) if measured == "hit" else (0.2, 0.25, 0.3, 0.4)
+                axis.set_yticks(ticks, ticks)
+                axis.minorticks_off()
             axes[row, 2 * column].set_ylabel(label)
     axes[0, 0].legend()
     _draw_seeds(left, panels["exponent"])
     for value, text in ((1, "right pairs only"), (2, "linear theory")):
         left.axvline(value, color="black", linewidth=0.8)
         left.annotate(text, (value, -0.62), ha="center", size=8)
-    left.set(xlabel="exponent of 1 - p in the effective size", ylim=(len(COMPARED) - 0.5, -0.85))
+    left.set(xlabel="exponent of 1 - p in the effective size", ylim=(len(COMPARED) - 0.5, -0.85), xlim=(0.2, 3))
     for colour, (name, curve) in zip(drawing.COLOURS, panels["strength"].items(), strict=False):
         seed_curves.draw(middle, curve, "o-", colour=colour, label=name)
     middle.set(yscale="log", xlabel="number of the singular value", ylabel="of the cross-covariance of outputs")

@@ -4,7 +4,7 @@ import tempfile
 from itertools import pairwise
 from pathlib import Path
 
-from helpers import checkpoints
+from helpers import checkpoints, gathering
 
 
 def reached(fit, epochs, scratch=None):
@@ -32,12 +32,14 @@ def reached(fit, epochs, scratch=None):
     Raises
     ------
     ValueError
-        If the numbers do not ascend from 1 or above.
+        If the numbers do not ascend from 1 or above, or several processes are given no path that all of them see.
     """
     epochs = list(epochs)
     if not epochs or epochs[0] < 1 or any(later <= earlier for earlier, later in pairwise(epochs)):
         raise ValueError(f"epochs are {epochs}, expected ascending numbers from 1")
     if scratch is None:
+        if gathering.processes() > 1:
+            raise ValueError(f"scratch is None, but {gathering.processes()} processes need a path that all of them see")
         with tempfile.TemporaryDirectory() as folder:
             yield from reached(fit, epochs, Path(folder) / "run.pt")
         return
@@ -45,8 +47,9 @@ def reached(fit, epochs, scratch=None):
     stages = [scratch.with_name(f"{scratch.stem}-{number}{scratch.suffix}") for number in epochs]
     for number, path, before in zip(epochs, stages, [None, *stages], strict=False):
         own = checkpoints.Checkpoint(path)
-        if before is not None and not any(slot.exists() for slot in own.slots):
+        if before is not None and gathering.rank() == 0 and not any(slot.exists() for slot in own.slots):
             own.save(checkpoints.Checkpoint(before).load())
+        gathering.wait()  # nobody reads before process 0 has written
         yield number, fit(epochs=number, checkpoint=path)
     for path in stages:
         checkpoints.Checkpoint(path).delete()

@@ -50,8 +50,8 @@ def against(values, baseline, *, level=0.95, comparisons=None):
     Raises
     ------
     ValueError
-        If the numbers of seeds differ or there are fewer than two, or the level or the number of comparisons makes no
-        sense.
+        If the numbers of seeds differ or there are fewer than two, a value is not finite, or the level or the number
+        of comparisons makes no sense.
 
     >>> found = against([[2.0, 3.0, 4.0]], [1.0, 2.0, 2.0], level=0.95)
     >>> found.mean.round(3).tolist(), found.low.round(3).tolist(), found.clear.tolist()
@@ -68,6 +68,8 @@ def against(values, baseline, *, level=0.95, comparisons=None):
     if not 0 < level < 1 or comparisons < 1:
         raise ValueError(f"level is {level} and comparisons {comparisons}, expected a level in (0, 1) and at least one")
     differences = values - baseline
+    if not np.isfinite(differences).all():
+        raise ValueError(f"{np.count_nonzero(~np.isfinite(differences))} of the differences are not finite")
     mean, error = differences.mean(axis=-1), differences.std(axis=-1, ddof=1) / seeds**0.5
     half = stats.t.isf((1 - level) / (2 * comparisons), seeds - 1) * error
     return Differences(mean, error, mean - half, mean + half)

@@ -41,7 +41,7 @@ def linear_probe(
     """
     evaluation.require_fitting(train, train_labels, test, test_labels)
     train, test = (torch.from_numpy(part).float().to(device) for part in evaluation.standardised(train, test))
-    labels = torch.as_tensor(train_labels).to(device)
+    labels = torch.as_tensor(train_labels).long().to(device)
     classes = int(max(train_labels.max(), test_labels.max())) + 1
     probe = models.encoder((train.shape[1], classes), batch_norm=False, normalise=False, seed=seed)
 

@@ -142,7 +142,7 @@ class Recording:
         return (
             f"Recorded on {record['date']}, not computed in this run: {len(self.rows)} rows, {minutes:.0f} min on "
             f"{record['device']}{side_by_side}, torch {versions['torch']}; "
-            f"`make record TABLE={record['table']} AGAIN=--again` repeats it."
+            f"`{_command(record['table'])} AGAIN=--again` repeats it."
         )
 
 
@@ -211,12 +211,18 @@ def load(definition, *, store=STORE):
     """
     path = Path(store) / f"{definition.path}.json"
     stored = storage.read_json(path)
-    remedy = f"make record TABLE={definition.path}"
+    remedy = _command(definition.path)
     if stored is None:
         raise FileNotFoundError(f"{path} is not there: record it with `{remedy}`")
     if stored["fingerprint"] != definition.fingerprint:
         raise ValueError(f"{path} was recorded with other settings than {definition.name} has now: `{remedy}`")
     return Recording(stored["rows"], stored)
+
+
+def _command(path):
+    """What records a table, by where it lies below a store."""
+    quick = path.removesuffix("_full")
+    return f"{'' if quick == path else 'PROFILE=full '}make record TABLE={quick}"
 
 
 def shown(name, profile, *, store=STORE):
@@ -238,6 +244,7 @@ def shown(name, profile, *, store=STORE):
     FileNotFoundError, ValueError
         As :func:`load` of the quick one.
     """
-    if profile == "full" and (Path(store) / f"{table(name, 'full').path}.json").exists():
+    quick = table(name)
+    if profile == "full" and (Path(store) / f"{quick.path}_full.json").exists():
         return load(table(name, "full"), store=store)
-    return load(table(name), store=store)
+    return load(quick, store=store)

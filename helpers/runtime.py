@@ -124,7 +124,7 @@ def current(environment=None):
     Raises
     ------
     ValueError
-        If a variable holds something else than its documented values, or ``DEVICE`` asks for a GPU
+        If a variable holds something else than its documented values, or ``DEVICE`` or ``torchrun`` asks for a GPU
         that is not there.
 
     >>> current({"SEED": "3", "DEVICE": "cpu"}).output.name
@@ -141,8 +141,11 @@ def current(environment=None):
     default = ROOT / "figures" if (profile, seed) == ("quick", 0) else ROOT / "build" / f"{profile}-{seed}"
     output = Path(env["OUTPUT"]).resolve() if env.get("OUTPUT") else default
     device = _device(env.get("DEVICE", ""))
-    if device == torch.device("cuda") and env.get("LOCAL_RANK", "").isdecimal():  # one of torchrun's processes
-        device = _device(f"cuda:{env['LOCAL_RANK']}")
+    rank, gpus = env.get("LOCAL_RANK", ""), torch.cuda.device_count()
+    if device == torch.device("cuda") and rank.isdecimal():  # one of torchrun's processes
+        if int(rank) >= gpus:
+            raise ValueError(f"torchrun started process {rank} here, from 0, but torch sees {gpus} GPU(s): one each")
+        device = torch.device("cuda", int(rank))
     return Run(profile, seed, device, output, env.get("REDRAW", "") == "1")
 
 
@@ -157,6 +160,6 @@ def _device(name):
         raise ValueError(f"DEVICE is {name!r}, expected cpu, cuda or cuda:<index>")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise ValueError(
-            f"DEVICE is {name!r}, but torch sees {torch.cuda.device_count()} GPU(s); unset it to use the CPU"
+            f"DEVICE is {name!r}, but torch sees {torch.cuda.device_count()} GPU(s); DEVICE=cpu uses the CPU"
         )
     return device

@@ -1,9 +1,9 @@
 """Recording tables: every cell and seed measured once, in parallel, resumable; run by ``python -m helpers.training``.
 
 A sweep over rows goes through joblib, so that processes, Dask or Ray do the scheduling; a row is a function of its
-settings and its seed and runs on one thread, so that its numbers do not depend on who ran it. Each row is stored as
-soon as it is there. Started by ``torchrun``, the rows come one after the other and every one is trained by all
-processes together.
+settings and its seed and runs on one thread and alone in its process, so that its numbers do not depend on who ran it.
+Each row is stored as soon as it is there. Started by ``torchrun``, the rows come one after the other and every one is
+trained by all processes together.
 """
 
 import argparse
@@ -13,7 +13,9 @@ import logging
 import math
 import platform
 import sys
+import threading
 import time
+from concurrent.futures.process import BrokenProcessPool
 from datetime import date
 from pathlib import Path
 
@@ -27,6 +29,7 @@ from threadpoolctl import threadpool_limits
 from helpers import checkpoints, drawing, gathering, recorded, runtime, storage
 
 PARTIAL = runtime.ROOT / "build" / "record"
+ALONE = threading.Lock()  # weights come from PyTorch's global generator, seeded for the purpose
 
 
 def record(definition, *, device, store=recorded.STORE, partial=PARTIAL, jobs=1, bar=runtime.bar):
@@ -52,16 +55,19 @@ def record(definition, *, device, store=recorded.STORE, partial=PARTIAL, jobs=1,
     Raises
     ------
     ValueError
-        If the rows so far belong to another definition or device, a measured value is not a finite number, or rows are
-        to go side by side while several processes train each of them.
+        If the rows so far belong to another definition or device, a measured value is not a finite number, the number
+        of jobs is not positive, or rows are to go side by side while several processes train each of them.
     """
+    if jobs < 1:
+        raise ValueError(f"jobs is {jobs}, expected at least 1")
     if jobs != 1 and gathering.processes() > 1:
         raise ValueError(f"jobs is {jobs}, but {gathering.processes()} processes train every row together: expected 1")
     scratch = Path(partial) / definition.notebook
     partial = scratch / f"{definition.name}.json"
     state = {"fingerprint": definition.fingerprint, "device": describe(device), "elapsed": 0.0, "rows": {}}
     so_far = storage.read_json(partial)
-    gathering.wait()  # nobody writes before everyone has read
+    # and nobody writes before everyone has read
+    gathering.require_same(0 if so_far is None else len(so_far["rows"]), "the number of rows so far")
     if so_far is not None:
         if any(so_far[key] != state[key] for key in ("fingerprint", "device")):
             raise ValueError(f"{partial} holds rows of another definition or device; delete it to start afresh")
@@ -79,6 +85,7 @@ def record(definition, *, device, store=recorded.STORE, partial=PARTIAL, jobs=1,
             state["elapsed"] = round(before + time.monotonic() - start, 1)
             if writes:
                 storage.write_json(partial, state)
+                checkpoints.Checkpoint(_scratch(definition, number, scratch)).delete()  # the row is safe now
             shown.update()
     target = Path(store) / f"{definition.path}.json"
     if writes:
@@ -103,19 +110,34 @@ def record(definition, *, device, store=recorded.STORE, partial=PARTIAL, jobs=1,
 
 def _row(definition, number, cell, seed, device, folder):
     """Measure one cell for one seed, on one thread; returns its number and the row."""
-    scratch = folder / f"{definition.name}-{number}.pt"
-    start, threads = time.monotonic(), torch.get_num_threads()
-    with threadpool_limits(1):
+    scratch = _scratch(definition, number, folder)
+    with ALONE, threadpool_limits(1), _row_named(f"{definition.path}, {cell}, seed {seed}"):
+        start, threads = time.monotonic(), torch.get_num_threads()
         torch.set_num_threads(1)
         try:
             values = definition.measure(definition.settings(cell), seed, device, scratch)
         finally:
             torch.set_num_threads(threads)
-    if bad := [name for name, value in values.items() if not math.isfinite(value)]:
-        raise ValueError(f"{definition.path}, {cell}, seed {seed}: {', '.join(bad)} is not finite")
-    checkpoints.Checkpoint(scratch).delete()
+        if bad := [name for name, value in values.items() if not math.isfinite(value)]:
+            raise ValueError(f"{', '.join(bad)} is not finite")
     measured = {name: float(value) for name, value in values.items()}
     return number, {**cell, "seed": seed, **measured, "seconds": round(time.monotonic() - start, 2)}
+
+
+def _scratch(definition, number, folder):
+    """Where the training of a row keeps its checkpoint."""
+    return folder / f"{definition.name}-{number}.pt"
+
+
+@contextlib.contextmanager
+def _row_named(row):
+    """Say which row it was when one goes wrong."""
+    try:
+        yield
+    except (FloatingPointError, MemoryError, torch.OutOfMemoryError, ValueError) as error:
+        memory = isinstance(error, MemoryError | torch.OutOfMemoryError)
+        kind = MemoryError if memory else FloatingPointError if isinstance(error, FloatingPointError) else ValueError
+        raise kind(f"{row}: {error}") from error
 
 
 def picture(definition, *, store=recorded.STORE):
@@ -135,7 +157,7 @@ def picture(definition, *, store=recorded.STORE):
 
 
 def describe(device):
-    """A device in words: the GPU's name, or the processor's and the number of threads."""
+    """A device in words: the GPU's name, or the processor's, of which a row takes one thread."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     name = platform.processor() or platform.machine()
@@ -145,8 +167,7 @@ def describe(device):
             line.split(":", 1)[1].strip() for line in cpus.read_text().splitlines() if line.startswith("model name")
         ]
         name = names[0] if names else name
-    threads = torch.get_num_threads()
-    return f"{name}, {threads} thread{'s' * (threads > 1)}"
+    return f"{name}, 1 thread"
 
 
 def versions():
@@ -179,7 +200,7 @@ def main(arguments=None):
         prog="python -m helpers.training", description="Record a table: skip what is finished, resume what is not."
     )
     parser.add_argument("table", help="<notebook>/<name> or the bare name; PROFILE=full takes the sizes for a GPU")
-    parser.add_argument("--jobs", type=int, help="rows side by side (every core of a CPU, one on a GPU)")
+    parser.add_argument("--jobs", type=int, help="rows side by side (by default one a core of a CPU, one on a GPU)")
     parser.add_argument("--dask", metavar="ADDRESS", help="let the workers of this Dask scheduler measure the rows")
     parser.add_argument("--again", action="store_true", help="measure a finished table anew")
     options = parser.parse_args(arguments)
@@ -188,26 +209,33 @@ def main(arguments=None):
         gathering.start(run.device)
         definition = recorded.table(options.table, run.profile)
         together = gathering.processes() > 1 or run.device.type == "cuda"
-        jobs = options.jobs or (1 if together else joblib.cpu_count())
-        line = announce(definition, jobs=jobs)
-        if line is None and not options.again:
+        jobs = (1 if together else joblib.cpu_count()) if options.jobs is None else options.jobs
+        if jobs < 1:
+            raise ValueError(f"--jobs is {jobs}, expected at least 1")
+        if announce(definition, jobs=jobs) is None and not options.again:
             print(f"{definition.path} is recorded; --again measures it anew")
             return 0
-        if gathering.rank() == 0:
-            print(line or f"{definition.path}: measured anew", flush=True)
-            if jobs == 1:  # one training at a time: its epochs are worth a line
-                logging.basicConfig(level=logging.INFO, format="%(message)s")
         with contextlib.ExitStack() as stack:
             if options.dask:
+                if gathering.processes() > 1:
+                    raise ValueError("--dask sends rows to other processes, torchrun trains each with all: choose one")
                 from dask.distributed import Client
 
                 client = stack.enter_context(Client(options.dask))
-                jobs = options.jobs or max(1, sum(client.nthreads().values()))
+                jobs = options.jobs or max(1, len(client.nthreads()))  # one row at a time in every worker process
                 stack.enter_context(joblib.parallel_config(backend="dask"))
+            if gathering.rank() == 0:
+                print(announce(definition, jobs=jobs) or f"{definition.path}: measured anew", flush=True)
+                if jobs == 1:  # one training at a time: its epochs are worth a line
+                    logging.basicConfig(level=logging.INFO, format="%(message)s")
             target = record(definition, device=run.device, jobs=jobs)
         if gathering.rank() == 0:
             print(target)
         return 0
+    except BrokenProcessPool as error:
+        remedy = "the rows so far are kept; if memory ran out, the same command with fewer --jobs goes on"
+        print(f"error: a process that measured a row was ended from outside; {remedy} ({error})", file=sys.stderr)
+        return 2
     except (ValueError, OSError, FloatingPointError, MemoryError, ImportError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -122,11 +122,12 @@ def fit(
     model : nn.Module
         Trained in place and moved to ``device``; left in evaluation mode.
     objective : callable
-        Maps ``(model, rows, generator)`` to a scalar, ``rows`` being a batch of ``data`` on ``device`` and
-        ``generator`` the CPU generator all further randomness has to come from; see :func:`two_views`.
+        Maps ``(model, rows, generator)`` to a scalar, ``rows`` being a batch of ``data`` on ``device``, or what the
+        stream gave, and ``generator`` the CPU generator all further randomness has to come from; see
+        :func:`two_views`.
     data : Tensor, shape (n, ...), or callable
-        Usually images, of any dtype, kept on ``device``. A callable maps the generator to the rows of one step, on any
-        device: a stream without end, of which an "epoch" is one step.
+        Usually images, of any dtype, kept on ``device``. A callable maps the generator to the rows of one step, which
+        the objective gets as they are: a stream without end, of which an "epoch" is one step.
     epochs : int
     batch : int
         Left out for a stream.
@@ -139,7 +140,8 @@ def fit(
     schedule : callable, optional
         Maps the fraction of the steps that is over to a factor of the learning rate, such as :func:`cosine`.
     after_step : callable, optional
-        Called with the model after every step, to project weights or to update a second player.
+        Called with the model after every step, to project weights or to update a second player, whose state has to be
+        a buffer of the model if checkpoints are to hold it.
     fast : bool
         On CUDA: bfloat16 autocast inside the model, channels-last weights, ``torch.compile``. Elsewhere without effect.
     progress : callable, optional
@@ -149,7 +151,7 @@ def fit(
         training goes on from it, and ends where it would have ended without the interruption, bit for bit on the same
         machine with the same number of threads.
     every : int
-        Epochs; a stream, which has none, is saved by the clock alone.
+        Epochs; a stream, which has none, is saved by the clock and at its end.
     minutes : float
         Between two checkpoints, at most; 0 saves every step.
 
@@ -161,9 +163,11 @@ def fit(
     Raises
     ------
     ValueError
-        If sizes do not fit, the optimiser is unknown, or the checkpoint belongs to other settings or is damaged.
+        If sizes do not fit, the optimiser is unknown, or the checkpoint belongs to other settings, holds more epochs
+        than asked for, or is damaged.
     FloatingPointError
-        If the loss stops being finite; the message names the step. The last checkpoint from before is kept.
+        If the loss stops being finite, or a weight when it is to be saved; the message names the step. The last
+        checkpoint from before is kept.
     MemoryError
         If a step does not fit into memory; the message names the batch.
     """
@@ -171,6 +175,8 @@ def fit(
     if epochs < 0 or (not stream and not 1 <= (batch or 0) <= len(data)):
         of_rows = "a stream" if stream else f"{len(data)} rows: expected >= 0 and 1 to {len(data)}"
         raise ValueError(f"epochs is {epochs} and batch {batch} for {of_rows}")
+    if every < 1:
+        raise ValueError(f"every is {every}, expected at least one epoch between two checkpoints")
     if optimiser not in OPTIMISERS:
         raise ValueError(f"optimiser is {optimiser!r}, expected one of {', '.join(OPTIMISERS)}")
     device = torch.device(device)
@@ -189,14 +195,14 @@ def fit(
         "weights": [list(tensor.shape) for tensor in model.state_dict().values()],
     }
     kept = _Kept(checkpoint, settings, model, rule, generator, minutes)
-    kept.resume()
+    kept.resume(epochs, steps)
     rounds = range(len(kept.losses) // steps, epochs)
     if not stream:
         data = data.to(device)
     model.train()
     with _accelerated(model, fast and device.type == "cuda"):
         for epoch in rounds if progress is None else progress(rounds):
-            first, start = kept.steps, time.monotonic()
+            first, start = kept.steps, time.perf_counter()
             order = None if stream else kept.order(len(data)).to(device)
             for step in range(first, (epoch + 1) * steps):
                 if schedule is not None:
@@ -215,9 +221,11 @@ def fit(
                 kept.keep(loss.detach())
             if not stream:
                 kept.end_of_epoch(save=(epoch + 1) % every == 0 or epoch + 1 == epochs)
-                rate = (kept.steps - first) * batch / (time.monotonic() - start)
+                rate = (kept.steps - first) * batch / (time.perf_counter() - start)
                 LOG.info("epoch %d of %d: loss %.4g, %.0f images/s", epoch + 1, epochs, kept.mean(epoch, steps), rate)
-    kept.look()
+    if stream and rounds:
+        kept.save()
+    gathering.wait()  # nobody goes on before the last checkpoint is written
     model.eval()
     return [kept.mean(epoch, steps) for epoch in range(epochs)]
 
@@ -270,43 +278,56 @@ class _Kept:
         values = torch.stack(self.unseen).float().tolist() if self.unseen else []
         for number, value in enumerate(values, start=len(self.losses) + 1):
             if not math.isfinite(value):
-                kept = "" if self.slots is None else "; the last checkpoint from before is kept"
-                raise FloatingPointError(f"the loss is {value} at step {number}{kept}; try a smaller learning rate")
+                self.refuse(f"the loss is {value} at step {number}")
         self.losses.extend(values)
         self.unseen.clear()
+
+    def refuse(self, finding):
+        kept = "" if self.slots is None else "; the last checkpoint from before is kept"
+        raise FloatingPointError(f"{finding}{kept}; try a smaller learning rate")
 
     def save(self):
         self.look()
         self.saved_at = time.monotonic()
-        if self.slots is None or gathering.rank() != 0:
+        if self.slots is None:
+            return
+        if not all(bool(weight.isfinite().all()) for weight in self.model.parameters()):
+            self.refuse(f"a weight is not finite after step {self.steps}")  # the loss shows it one step later
+        if gathering.rank() != 0:
             return
         state = {
             "settings": self.settings,
             "model": self.model.state_dict(),
             "optimiser": self.rule.state_dict(),
             "generator": self.generator.get_state(),
-            "before order": self.before_order,  # None between two epochs
+            "before order": self.before_order,  # of the epoch under way
             "losses": self.losses,
         }
         self.slots.save(state)
 
-    def resume(self):
-        """Take up a checkpoint, if there is one."""
+    def resume(self, epochs, steps):
+        """Take up a checkpoint, if there is one, of at most this many epochs with this many steps each."""
         state = None if self.slots is None else self.slots.load()
-        gathering.wait()  # nobody saves before everyone has read
+        done = 0 if state is None else len(state["losses"])
+        gathering.require_same(done, "the number of steps in the checkpoint")  # and nobody saves before all have read
         if state is None:
             return
+        names = " and ".join(str(slot) for slot in self.slots.slots)
         if state["settings"] != self.settings:
             changed = [key for key in self.settings if state["settings"].get(key) != self.settings[key]]
-            names = " and ".join(str(slot) for slot in self.slots.slots)
             raise ValueError(
                 f"{names} were written with other settings ({', '.join(changed)}); delete them to start afresh"
+            )
+        if done > epochs * steps:
+            raise ValueError(
+                f"{names} hold {done} steps, more than {epochs} epochs of {steps}; delete them to start afresh"
             )
         self.model.load_state_dict(state["model"])
         self.rule.load_state_dict(state["optimiser"])
         self.generator.set_state(state["generator"])
         self.losses.extend(state["losses"])
-        self.broken_off = state["before order"]
+        if done % steps:  # the clock may also save after the last step of an epoch, whose order is used up then
+            self.broken_off = state["before order"]
 
 
 @contextlib.contextmanager

@@ -52,6 +52,19 @@ def test_the_training_loop_ends_where_one_process_ends(two_processes):
     assert float((found - expected).norm() / expected.norm()) < 1e-12
 
 
+def test_stages_from_checkpoints_end_there_too(two_processes):
+    expected, found = two_ranks.trained(), two_processes["in stages"]
+    assert float((found - expected).norm() / expected.norm()) < 1e-12
+
+
+def test_processes_that_see_different_files_are_stopped(two_processes):
+    assert two_processes["refused"] == 1
+
+
+def test_a_second_derivative_through_the_gather_is_refused(two_processes):
+    assert two_processes["twice refused"] == 1
+
+
 def test_a_table_recorded_by_two_ranks_is_that_of_one_process(two_processes, tmp_path):
     np.testing.assert_allclose(two_processes["recording"], two_ranks.recording(tmp_path), rtol=1e-12)
 

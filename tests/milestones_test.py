@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from helpers import milestones, training
+from helpers import gathering, milestones, training
 
 ROWS = torch.randn(40, 3, generator=torch.Generator().manual_seed(0))
 
@@ -62,3 +62,23 @@ def test_an_interrupted_run_trains_only_what_is_missing(tmp_path):
 def test_numbers_must_ascend(epochs):
     with pytest.raises(ValueError, match="expected ascending numbers"):
         next(milestones.reached(None, epochs))
+
+
+def test_a_stream_is_trained_in_stages_too():
+    def weights_after(train):
+        torch.manual_seed(0)
+        model = nn.Linear(3, 1)
+        options = {"learning_rate": 0.05, "seed": 1}
+        train(
+            partial(training.fit, model, objective, lambda generator: torch.randn(8, 3, generator=generator), **options)
+        )
+        return weights(model)
+
+    staged = weights_after(lambda fit: list(milestones.reached(fit, [2, 5])))
+    assert torch.equal(staged, weights_after(lambda fit: fit(epochs=5)))
+
+
+def test_several_processes_need_a_path(monkeypatch):
+    monkeypatch.setattr(gathering, "processes", lambda: 2)
+    with pytest.raises(ValueError, match="2 processes need a path that all of them see"):
+        next(milestones.reached(None, [1]))

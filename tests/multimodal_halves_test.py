@@ -144,17 +144,20 @@ def test_exponents_are_found_in_a_recording(exponent):
 
 
 def test_the_tables_say_what_is_in_the_recording():
-    rows = halves_comparisons.exponent_rows(fake(2.0))
+    header, rows = halves_comparisons.exponent_table(fake(2.0))
+    assert all(len(row) == len(header) for row in rows)
     assert [row[0] for row in rows] == list(halves_comparisons.COMPARED.values())
     for row in rows:
         assert abs(float(row[1].split()[0]) - 2) < 0.25
         assert float(row[3]) > 3 * float(row[5])  # far from one curve in n, close to one in n (1 - p)^2
         assert abs(float(row[6].split()[0]) - 1) < 0.05
-    sizes = halves_comparisons.size_rows(fake(2.0))
+    header, sizes = halves_comparisons.size_table(fake(2.0))
     assert len(sizes) == 5 * 4
-    assert all(len(row) == 2 + 6 for row in sizes)
+    assert all(len(row) == len(header) == 2 + 6 for row in sizes)
     assert [row[2] != "" for row in sizes[:4]] == [True, False, False, False]
-    arms = {row[0]: row[1:] for row in halves_comparisons.arm_rows(fake(2.0))}
+    header, rows = halves_comparisons.arm_table(fake(2.0))
+    assert all(len(row) == len(header) for row in rows)
+    arms = {row[0]: row[1:] for row in rows}
     assert arms["oracle"][2].startswith("+0.101")
     assert arms["shuffled"][2] == "+0.000 (+0.000 to +0.000)"
     assert [arm for arm, row in arms.items() if row[0] == "0.600"] == list(halves_comparisons.GUESSING)

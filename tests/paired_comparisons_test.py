@@ -40,6 +40,7 @@ def test_a_large_difference_is_clear_with_its_sign():
     [
         ([[1.0, 2.0]], [1.0, 2.0, 3.0], {}, r"shapes \(1, 2\) and \(3,\)"),
         ([[1.0]], [1.0], {}, "at least two seeds"),
+        ([[1.0, np.nan]], [1.0, 2.0], {}, "1 of the differences are not finite"),
         ([[1.0, 2.0]], [1.0, 2.0], {"level": 1.0}, "level is 1.0"),
         ([[1.0, 2.0]], [1.0, 2.0], {"comparisons": 0}, "comparisons 0"),
     ],

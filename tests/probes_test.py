@@ -34,3 +34,9 @@ def test_features_that_do_not_fit_are_refused():
         probes.linear_probe(x, y, np.ones((4, 3)), y, **OPTIONS)
     with pytest.raises(ValueError, match="not finite"):
         probes.linear_probe(np.array([[np.nan], [1.0]]), y[:2], np.ones((1, 1)), y[:1], **OPTIONS)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int32, np.int64])
+def test_labels_of_any_integer_type_are_taken(kind):
+    x, y = np.array([[-1.0], [-0.9], [1.0], [0.9]]), np.array([0, 0, 1, 1], kind)
+    assert probes.linear_probe(x, y, x, y, **OPTIONS | {"batch": 4}).value == 1

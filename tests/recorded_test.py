@@ -172,3 +172,54 @@ def test_every_stored_table_fits_its_definition(path):
     found = recorded.load(table)
     assert len(found.rows) == len(table.cells) * len(table.seeds)
     assert json.dumps(found.record, allow_nan=False)
+
+
+def test_a_row_that_goes_wrong_is_named(tmp_path):
+    def fails(settings, seed, device, scratch):
+        raise FloatingPointError("the loss is nan at step 3")
+
+    with pytest.raises(FloatingPointError, match=r"00_none/tiny, \{'x': 1.0\}, seed 0: the loss is nan at step 3"):
+        run(definition(fails), tmp_path)
+
+    def hungry(settings, seed, device, scratch):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with pytest.raises(MemoryError, match="seed 0: CUDA out of memory"):
+        run(definition(hungry), tmp_path)
+
+
+def test_a_row_that_cannot_be_stored_keeps_its_checkpoint(tmp_path, monkeypatch):
+    def trains(settings, seed, device, scratch):
+        checkpoints.Checkpoint(scratch).save({"trained": seed})
+        return {"y": 1.0}
+
+    def full(path, value):
+        raise OSError(28, "no space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sweeps.storage, "write_json", full)
+        with pytest.raises(OSError, match="no space left"):
+            run(definition(trains), tmp_path)
+    assert checkpoints.Checkpoint(tmp_path / "partial" / "00_none" / "tiny-0.pt").load() == {"trained": 0}
+    run(definition(trains), tmp_path)
+    assert not list((tmp_path / "partial").rglob("*.pt"))
+
+
+@pytest.mark.parametrize("jobs", [0, -1])
+def test_no_jobs_are_refused(jobs, tmp_path):
+    with pytest.raises(ValueError, match=f"jobs is {jobs}, expected at least 1"):
+        run(definition(square), tmp_path, jobs=jobs)
+
+
+def test_the_full_profile_is_recorded_by_a_command_that_exists(tmp_path):
+    table = definition(square, name="tiny_full")
+    with pytest.raises(FileNotFoundError, match="PROFILE=full make record TABLE=00_none/tiny`"):
+        recorded.load(table, store=tmp_path)
+    run(table, tmp_path)
+    line = recorded.load(table, store=tmp_path / "store").provenance
+    assert "`PROFILE=full make record TABLE=00_none/tiny AGAIN=--again` repeats it" in line
+
+
+def test_a_table_of_one_size_is_shown_in_every_profile():
+    full, quick = (recorded.shown("kernel_infonce_digits", profile) for profile in ("full", "quick"))
+    assert full.rows == quick.rows

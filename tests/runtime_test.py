@@ -53,3 +53,10 @@ def test_pick_and_progress():
     run = runtime.current({"PROFILE": "full"})
     assert run.pick(quick=1, full=2) == 2
     assert list(run.progress(range(3), description="x")) == [0, 1, 2]
+
+
+def test_torchrun_gives_every_process_a_gpu_of_its_own(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert runtime.current({"DEVICE": "cuda", "LOCAL_RANK": "1"}).device == torch.device("cuda", 1)
+    with pytest.raises(ValueError, match=r"torchrun started process 2 here, from 0, but torch sees 2 GPU\(s\)"):
+        runtime.current({"DEVICE": "cuda", "LOCAL_RANK": "2"})

@@ -1,6 +1,8 @@
 import subprocess
 import sys
+import time
 import warnings
+from concurrent.futures.process import BrokenProcessPool
 
 import joblib
 import pytest
@@ -168,10 +170,47 @@ def test_a_gpu_that_is_not_there_is_an_error(monkeypatch, capsys):
 
 def test_a_row_resumes_from_the_checkpoint_of_its_own(serial, tmp_path):
     """The checkpoint of one row, left behind by an interruption, is taken up and then removed."""
-    table, path = definition(), tmp_path / "partial" / "00_none" / "tiny-0.pt"
-    shorter = definition(constants={"epochs": 2})
+    path, shorter = tmp_path / "partial" / "00_none" / "tiny-0.pt", definition(constants={"epochs": 2})
     shorter.measure(shorter.settings({"width": 4}), 0, CPU, path)
-    assert checkpoints.Checkpoint(path).load()["losses"]
-    assert rows(tmp_path) == serial
+    kept = checkpoints.Checkpoint(path)
+    state = kept.load()
+    kept.save(state | {"losses": [7.0] * len(state["losses"])})  # to be recognised
+    found = rows(tmp_path)
+    assert found[0] == serial[0] | {"first": 7.0}
+    assert found[1:] == serial[1:]
     assert checkpoints.Checkpoint(path).load() is None
-    assert table.settings({"width": 4}) == {"epochs": 3, "width": 4}
+
+
+def test_rows_on_threads_of_one_process_take_turns(tmp_path):
+    """PyTorch's global generator and the number of threads belong to the whole process."""
+    under_way, seen = [], []
+
+    def measure(settings, seed, device, scratch):
+        under_way.append(seed)
+        time.sleep(0.02)
+        seen.append(len(under_way))
+        under_way.pop()
+        return {"y": 1.0}
+
+    table = definition(measure=measure, draw=None)
+    with joblib.parallel_config(backend="threading"):
+        sweeps.record(table, device=CPU, store=tmp_path, partial=tmp_path / "partial", jobs=3, bar=runtime._Lines)
+    assert seen == [1] * 6
+
+
+def test_a_process_ended_from_outside_is_explained(monkeypatch, capsys):
+    def ended(*_, **__):
+        raise BrokenProcessPool("a worker is gone")
+
+    monkeypatch.setattr(sweeps, "record", ended)
+    assert sweeps.main(["kernel_infonce_digits", "--again"]) == 2
+    message = capsys.readouterr().err
+    assert "the rows so far are kept; if memory ran out, the same command with fewer --jobs goes on" in message
+
+
+def test_the_command_line_refuses_no_jobs_and_two_ways_at_once(monkeypatch, capsys):
+    assert sweeps.main(["kernel_infonce_digits", "--jobs", "0"]) == 2
+    assert "--jobs is 0, expected at least 1" in capsys.readouterr().err
+    monkeypatch.setattr(gathering, "processes", lambda: 2)
+    assert sweeps.main(["kernel_infonce_digits", "--again", "--dask", "tcp://nowhere:1"]) == 2
+    assert "choose one" in capsys.readouterr().err

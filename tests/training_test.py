@@ -150,8 +150,7 @@ def test_every_optimiser_lowers_the_loss(optimiser):
 
 
 def test_the_schedule_is_followed():
-    rates, model = [], new_model()
-    train(model, 0)
+    rates = []
     original = torch.optim.SGD.step
 
     def step(self, *arguments, **options):
@@ -190,6 +189,7 @@ def test_a_stream_is_drawn_from_step_by_step(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         training.fit(new_model(), objective, stream, epochs=7, checkpoint=path, minutes=0, progress=until(4), **options)
     assert training.fit(new_model(), objective, stream, epochs=7, checkpoint=path, **options) == losses
+    assert checkpoints.Checkpoint(path).load()["losses"] == losses  # saved at its end too
 
 
 def until(last):
@@ -244,3 +244,51 @@ def test_two_views_pairs_rows():
     same = training.two_views(lambda a, b: (a - b).abs().max(), lambda images, generator: images)
     model = models.encoder((16, 4), batch_norm=False, normalise=False, seed=0)
     assert same(model, IMAGES, None).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_a_run_killed_after_the_last_step_of_an_epoch_ends_as_an_uninterrupted_one(tmp_path, monkeypatch):
+    """The clock's checkpoint may fall there; what comes next is a new order."""
+    whole, resumed, path = new_model(), new_model(), tmp_path / "run.pt"
+    losses = train(whole, 6)
+
+    def killed(self, *, save):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training._Kept, "end_of_epoch", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train(new_model(), 6, checkpoint=path, minutes=0)
+    assert len(checkpoints.Checkpoint(path).load()["losses"]) == 3
+    steps = []
+    assert train(resumed, 6, checkpoint=path, after_step=steps.append) == losses
+    assert torch.equal(weights(resumed), weights(whole))
+    assert len(steps) == 15
+
+
+def test_fewer_epochs_than_the_checkpoint_holds_are_refused(tmp_path):
+    train(new_model(), 3, checkpoint=tmp_path / "run.pt")
+    with pytest.raises(ValueError, match="hold 9 steps, more than 2 epochs of 3; delete them"):
+        train(new_model(), 2, checkpoint=tmp_path / "run.pt")
+
+
+def test_a_weight_that_is_not_finite_reaches_no_checkpoint(tmp_path):
+    """The gradient of a root at zero: the loss of that step is finite, and the weights are lost."""
+    path, calls = tmp_path / "run.pt", []
+
+    def objective(model, images, generator):
+        calls.append(1)
+        value = training.two_views(attraction, AUGMENT)(model, images, generator)
+        return value + (0 * next(model.parameters()).sum()).abs().sqrt() if len(calls) == 6 else value
+
+    options = {"epochs": 6, "batch": 16, "learning_rate": 1e-2, "seed": 3, "checkpoint": path}
+    with pytest.raises(
+        FloatingPointError, match="a weight is not finite after step 6; the last checkpoint from before"
+    ):
+        training.fit(new_model(), objective, IMAGES, **options)
+    assert len(checkpoints.Checkpoint(path).load()["losses"]) == 3
+    assert train(new_model(), 3, checkpoint=path) == train(new_model(), 3)
+
+
+def test_no_epoch_between_two_checkpoints_is_refused():
+    with pytest.raises(ValueError, match="every is 0, expected at least one epoch"):
+        train(new_model(), 1, every=0)

@@ -1,6 +1,7 @@
 """Run by torchrun in gathering_test.py: each rank trains one step on its half of a batch; rank 0 writes what it got."""
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -8,7 +9,7 @@ import torch.distributed as group
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from helpers import gathering, losses, recorded, runtime, storage, sweeps, training
+from helpers import gathering, losses, milestones, recorded, runtime, storage, sweeps, training
 
 OPTIONS = {"temperature": 0.3, "positive_in_denominator": True, "reduction": "mean"}
 
@@ -31,15 +32,22 @@ def gradient(model, first, second, name, gather):
     return torch.cat([parameter.grad.flatten() for parameter in model.parameters()])
 
 
-def trained(seed=2):
-    """Weights after a few steps of the training loop on the whole batch, however many processes share it."""
+def trained(seed=2, scratch=None):
+    """Weights after a few steps of the training loop on the whole batch, however many processes share it.
+
+    With a path in three stages, each from the checkpoint of the one before.
+    """
     images = torch.rand(24, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     model = encoder()
     objective = training.two_views(
         lambda first, second: losses.infonce(first, second, **OPTIONS),
         lambda rows, generator: rows + 0.1 * torch.randn(rows.shape, generator=generator, dtype=rows.dtype),
     )
-    curve = training.fit(model, objective, images, epochs=3, batch=8, learning_rate=0.01, seed=seed, optimiser="sgd")
+    options = {"batch": 8, "learning_rate": 0.01, "seed": seed, "optimiser": "sgd"}
+    fit = partial(training.fit, model, objective, images, **options)
+    curve = (
+        fit(epochs=3) if scratch is None else [losses for _, losses in milestones.reached(fit, [1, 2, 3], scratch)][-1]
+    )
     return torch.cat([*(parameter.detach().flatten() for parameter in model.parameters()), torch.tensor(curve)])
 
 
@@ -54,6 +62,26 @@ def recording(folder):
     sweeps.record(table, device=torch.device("cpu"), store=folder, partial=folder / "partial", bar=runtime._Lines)
     gathering.wait()  # until process 0 has written it
     return recorded.load(table, store=folder).values("sum", x=2)
+
+
+def refused():
+    """Whether processes whose files differ are stopped."""
+    try:
+        gathering.require_same(gathering.rank(), "the number of steps")
+    except ValueError as error:
+        return "differs between processes (0, 1)" in str(error)
+    return False
+
+
+def twice_refused():
+    """Whether a second derivative through the gather is an error."""
+    rows = torch.ones(2, 3, requires_grad=True)
+    (slope,) = torch.autograd.grad(gathering.gather(rows).square().sum(), rows, create_graph=True)
+    try:
+        slope.sum().backward()
+    except RuntimeError as error:
+        return "once_differentiable" in str(error)
+    return False
 
 
 def without_gradient(rows):
@@ -84,7 +112,11 @@ if __name__ == "__main__":
         for how, gather in GATHERS.items()
     }
     found["trained"] = trained().tolist()
-    found["recording"] = recording(Path(sys.argv[1]).parent / "store").tolist()
+    folder = Path(sys.argv[1]).parent
+    found["in stages"] = trained(scratch=folder / "stages.pt").tolist()
+    found["refused"] = float(refused())
+    found["twice refused"] = float(twice_refused())
+    found["recording"] = recording(folder / "store").tolist()
     if gathering.rank() == 0:
         storage.write_json(sys.argv[1], found)
     gathering.stop()

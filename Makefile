@@ -20,7 +20,7 @@ figures: setup ## run every notebook (NB=01: one), write figures/ and the claims
 	@$(BIN)/python -m helpers.collection run $(NB)
 
 full: setup ## the same in the full profile, on the GPU if there is one; writes to build/full-0 (TABLE=...: record it first)
-	@$(if $(TABLE),PROFILE=full $(BIN)/python -m helpers.training $(TABLE) $(AGAIN))
+	@$(if $(TABLE),PROFILE=full $(BIN)/python -m helpers.training $(TABLE) $(if $(DATA),--data $(DATA)) $(AGAIN))
 	@PROFILE=full $(BIN)/python -m helpers.collection run $(NB)
 
 claims: setup ## print the ledger as a table
@@ -42,7 +42,7 @@ store: setup ## (maintainers) run, redraw every figure, and rewrite the outputs 
 	@$(BIN)/python -m helpers.collection store $(NB)
 
 record: setup ## record a longer table, resuming what is there (AGAIN=--again: anew): make record TABLE=kernel_infonce_digits
-	@$(BIN)/python -m helpers.training $(TABLE) $(AGAIN)
+	@$(BIN)/python -m helpers.training $(TABLE) $(if $(DATA),--data $(DATA)) $(AGAIN)
 
 bench: setup ## measure ours beside its peers (QUICK=--quick: small sizes only); rewrites benchmarks/README.md
 	@$(BIN)/python -m benchmarks.environment $(QUICK)

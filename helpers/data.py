@@ -256,10 +256,12 @@ def images(name, part, *, download=True):
     >>> images("fashion-mnist", "test", download=False).images.shape
     (10000, 28, 28)
     """
-    sets = {"fashion-mnist": fashion_mnist, "cifar-10": cifar10}
-    if name not in sets:
-        raise ValueError(f"no data set is named {name!r}; there are {', '.join(sets)}")
-    return sets[name](part, download=download)
+    if name not in IMAGE_SETS:
+        raise ValueError(f"no data set is named {name!r}; there are {', '.join(IMAGE_SETS)}")
+    return IMAGE_SETS[name](part, download=download)
+
+
+IMAGE_SETS = {"fashion-mnist": fashion_mnist, "cifar-10": cifar10}
 
 
 def cache_folder():

@@ -240,7 +240,7 @@ def pair_loss(name, first, second, *, temperature):
         For an unknown name, or as :func:`two_view_distances`.
     """
     if name not in PAIR_LOSSES:
-        raise ValueError(f"loss is {name!r}, expected one of {', '.join(PAIR_LOSSES)}")
+        raise ValueError(f"loss is {name!r}, expected one of {'; '.join(PAIR_LOSSES)}")
     require_positive("temperature", temperature)
     return PAIR_LOSSES[name](*two_view_distances(first, second), temperature).mean()
 

@@ -29,6 +29,7 @@ from pathlib import Path
 import numpy as np
 
 from helpers import runtime, storage
+from helpers.data import IMAGE_SETS
 
 STORE = runtime.ROOT / "figures" / "recorded"
 MODULES = Path(__file__).resolve().parent / "tables"
@@ -47,11 +48,17 @@ class Table:
     measure: object
     minutes: float | None = None
     draw: object = None
+    command: str | None = None
 
     @property
     def path(self):
         """Where the table lies below a store, without suffix."""
         return f"{self.notebook}/{self.name}"
+
+    @property
+    def recipe(self):
+        """The command that records it."""
+        return self.command or f"make record TABLE={self.path}"
 
     @property
     def fingerprint(self):
@@ -142,11 +149,11 @@ class Recording:
         return (
             f"Recorded on {record['date']}, not computed in this run: {len(self.rows)} rows, {minutes:.0f} min on "
             f"{record['device']}{side_by_side}, torch {versions['torch']}; "
-            f"`{_command(record['table'])} AGAIN=--again` repeats it."
+            f"`{record.get('command', 'make record TABLE=' + record['table'])} AGAIN=--again` repeats it."
         )
 
 
-def table(name, profile="quick"):
+def table(name, profile="quick", data=None):
     """The definition of a table.
 
     Parameters
@@ -155,11 +162,14 @@ def table(name, profile="quick"):
         ``<notebook>/<name>`` or the bare name.
     profile : str
         "full" takes the sizes meant for a GPU, under the name ``<name>_full``.
+    data : str, optional
+        Another data set than the table's own, see ``data.images``; its name is added to the table's.
 
     Raises
     ------
     ValueError
-        If there is no such table (the message lists those there are), or it has no full profile.
+        If there is no such table or data set (the message lists those there are), or the table has no full profile or
+        no other data set.
     """
     names = sorted(path.stem for path in MODULES.glob("[!_]*.py"))
     bare = name.rsplit("/", 1)[-1]
@@ -174,6 +184,14 @@ def table(name, profile="quick"):
         full = module.FULL
         constants, minutes, stem = constants | full.get("constants", {}), None, f"{bare}_full"
         cells, seeds = full.get("cells", cells), list(full.get("seeds", seeds))
+    command = f"{'PROFILE=full ' if profile == 'full' else ''}make record TABLE={module.NOTEBOOK}/{bare}"
+    if data is not None and data != constants.get("data"):
+        if "data" not in constants:
+            raise ValueError(f"table {bare!r} has one data set only")
+        if data not in IMAGE_SETS:
+            raise ValueError(f"no data set is named {data!r}; there are {', '.join(IMAGE_SETS)}")
+        constants, minutes = constants | {"data": data}, None
+        stem, command = f"{stem}_{data}", f"{command} DATA={data}"
     found = Table(
         stem,
         module.NOTEBOOK,
@@ -184,6 +202,7 @@ def table(name, profile="quick"):
         module.measure,
         minutes,
         getattr(module, "draw", None),
+        command,
     )
     if "/" in name and name != f"{found.notebook}/{bare}":
         raise ValueError(f"no table {name!r}; did you mean '{found.notebook}/{bare}'?")
@@ -211,18 +230,12 @@ def load(definition, *, store=STORE):
     """
     path = Path(store) / f"{definition.path}.json"
     stored = storage.read_json(path)
-    remedy = _command(definition.path)
+    remedy = definition.recipe
     if stored is None:
         raise FileNotFoundError(f"{path} is not there: record it with `{remedy}`")
     if stored["fingerprint"] != definition.fingerprint:
         raise ValueError(f"{path} was recorded with other settings than {definition.name} has now: `{remedy}`")
     return Recording(stored["rows"], stored)
-
-
-def _command(path):
-    """What records a table, by where it lies below a store."""
-    quick = path.removesuffix("_full")
-    return f"{'' if quick == path else 'PROFILE=full '}make record TABLE={quick}"
 
 
 def shown(name, profile, *, store=STORE):

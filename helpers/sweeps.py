@@ -91,6 +91,7 @@ def record(definition, *, device, store=recorded.STORE, partial=PARTIAL, jobs=1,
     if writes:
         finished = {
             "table": definition.path,
+            "command": definition.recipe,
             "about": definition.about,
             "date": date.today().isoformat(),
             "device": state["device"],
@@ -200,6 +201,7 @@ def main(arguments=None):
         prog="python -m helpers.training", description="Record a table: skip what is finished, resume what is not."
     )
     parser.add_argument("table", help="<notebook>/<name> or the bare name; PROFILE=full takes the sizes for a GPU")
+    parser.add_argument("--data", metavar="NAME", help="other images than the table's own, such as cifar-10")
     parser.add_argument("--jobs", type=int, help="rows side by side (by default one a core of a CPU, one on a GPU)")
     parser.add_argument("--dask", metavar="ADDRESS", help="let the workers of this Dask scheduler measure the rows")
     parser.add_argument("--again", action="store_true", help="measure a finished table anew")
@@ -207,7 +209,7 @@ def main(arguments=None):
     try:
         run = runtime.current()
         gathering.start(run.device)
-        definition = recorded.table(options.table, run.profile)
+        definition = recorded.table(options.table, run.profile, options.data)
         together = gathering.processes() > 1 or run.device.type == "cuda"
         jobs = (1 if together else joblib.cpu_count()) if options.jobs is None else options.jobs
         if jobs < 1:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from tqdm import tqdm
 
-from helpers import checkpoints, recorded, sweeps
+from helpers import checkpoints, recorded, storage, sweeps
 
 CPU = torch.device("cpu")
 
@@ -160,6 +160,22 @@ def test_the_full_profile_has_sizes_and_a_name_of_its_own(monkeypatch, tmp_path)
     assert recorded.shown("tiny", "quick", store=tmp_path / "store").values("y", x=2.0).tolist() == [4, 5]
 
 
+def test_other_images_have_a_name_of_their_own():
+    own, other = (recorded.table("robust_fashion", data=name) for name in ("fashion-mnist", "cifar-10"))
+    assert own == recorded.table("robust_fashion")
+    assert other.path == "05_robust_contrastive/robust_fashion_cifar-10"
+    assert other.constants == own.constants | {"data": "cifar-10"}
+    assert other.fingerprint != own.fingerprint
+    assert other.command == "make record TABLE=05_robust_contrastive/robust_fashion DATA=cifar-10"
+    full = recorded.table("robust_fashion", "full", "fashion-mnist")
+    assert full.command == "PROFILE=full make record TABLE=05_robust_contrastive/robust_fashion DATA=fashion-mnist"
+    assert full.name == "robust_fashion_full_fashion-mnist"
+    with pytest.raises(ValueError, match=r"no data set is named 'imagenet'; there are fashion-mnist, cifar-10"):
+        recorded.table("robust_fashion", data="imagenet")
+    with pytest.raises(ValueError, match="has one data set only"):
+        recorded.table("robust_digits", data="cifar-10")
+
+
 def test_a_table_of_one_size_says_so():
     with pytest.raises(ValueError, match="has one size only"):
         recorded.table("kernel_infonce_digits", "full")
@@ -167,8 +183,11 @@ def test_a_table_of_one_size_says_so():
 
 @pytest.mark.parametrize("path", sorted(recorded.STORE.glob("*/*.json")), ids=lambda path: path.stem)
 def test_every_stored_table_fits_its_definition(path):
-    name, full, _ = path.stem.partition("_full")
-    table = recorded.table(f"{path.parent.name}/{name}", "full" if full else "quick")
+    names = [found.stem for found in recorded.MODULES.glob("[!_]*.py") if path.stem.startswith(found.stem)]
+    name, images = max(names, key=len), storage.read_json(path)["constants"].get("data")
+    rest = path.stem.removeprefix(name)
+    table = recorded.table(f"{path.parent.name}/{name}", "full" if rest.startswith("_full") else "quick", images)
+    assert table.name == path.stem
     found = recorded.load(table)
     assert len(found.rows) == len(table.cells) * len(table.seeds)
     assert json.dumps(found.record, allow_nan=False)
@@ -212,7 +231,7 @@ def test_no_jobs_are_refused(jobs, tmp_path):
 
 
 def test_the_full_profile_is_recorded_by_a_command_that_exists(tmp_path):
-    table = definition(square, name="tiny_full")
+    table = definition(square, name="tiny_full", command="PROFILE=full make record TABLE=00_none/tiny")
     with pytest.raises(FileNotFoundError, match="PROFILE=full make record TABLE=00_none/tiny`"):
         recorded.load(table, store=tmp_path)
     run(table, tmp_path)

@@ -105,7 +105,7 @@ def surrogate(both, *, loss):
     return energy / (batch * CONSTANTS["temperature"])
 
 
-def draw(generators, batch, size):
+def draw_batch(generators, batch, size):
     """A batch of every seed: labels, shape (seeds, batch), and standard normal noise, shape (seeds, 2, batch)."""
     labels = torch.stack([torch.randint(size, (batch,), generator=generator) for generator in generators])
     return labels, torch.stack([torch.randn(2, batch, generator=generator) for generator in generators])
@@ -150,7 +150,9 @@ def train(size, loss, batch_norm, *, seeds=SEEDS, steps=STEPS):
     step, kept = itertools.count(1), {}
 
     def stream(_):
-        return [part.repeat(copies, *[1] * (part.ndim - 1)) for part in draw(generators, CONSTANTS["batch"], size)]
+        return [
+            part.repeat(copies, *[1] * (part.ndim - 1)) for part in draw_batch(generators, CONSTANTS["batch"], size)
+        ]
 
     def objective(model, rows, _):
         labels, noise = rows
@@ -227,7 +229,7 @@ def measure(cell, seed, device, scratch=None, *, seeds=SEEDS, steps=STEPS):
     trained = _trained(cell["size"], cell["loss"], cell["batch_norm"], seeds=seeds, steps=steps)
     layers = trained[cell["activation"], seed, cell["steps"]]
     generator = torch.Generator().manual_seed(1_000_000 + seed)
-    labels, noise = draw([generator], CONSTANTS["fresh_batch"], cell["size"])
+    labels, noise = draw_batch([generator], CONSTANTS["fresh_batch"], cell["size"])
     both = outputs(
         *[layer[None] for layer in layers],
         labels,

@@ -94,7 +94,7 @@ def test_the_standard_split_draws_from_both_parts(monkeypatch):
 
 
 def test_unknown_names_are_refused():
-    with pytest.raises(ValueError, match="loss is 'triplet', expected one of quadratic, infonce"):
+    with pytest.raises(ValueError, match="loss is 'triplet', expected one of quadratic; infonce"):
         table.measure(SMALL | {"loss": "triplet"}, 0, CPU)
     with pytest.raises(ValueError, match=r"no data set is named 'mnist'; there are"):
         table.measure(SMALL | {"loss": "square", "data": "mnist"}, 0, CPU)

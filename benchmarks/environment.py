@@ -35,5 +35,7 @@ def make(folder):
 
 if __name__ == "__main__":
     python = make(runtime.ROOT / "build" / "bench")
-    command = [python, "-W", "ignore", "-m", "benchmarks.run", *sys.argv[1:]]
-    sys.exit(subprocess.run(command, cwd=runtime.ROOT, env=os.environ | ONE_THREAD, check=False).returncode)
+    command, options = [python, "-W", "ignore", "-m"], {"cwd": runtime.ROOT, "env": os.environ | ONE_THREAD}
+    for module in (["benchmarks.run", *sys.argv[1:]], ["benchmarks.images"]):
+        if status := subprocess.run([*command, *module], **options, check=False).returncode:
+            sys.exit(status)

@@ -14,6 +14,7 @@ import tarfile
 import urllib.request
 import zlib
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +63,7 @@ class Images:
 
     Attributes
     ----------
-    images : ndarray, shape (n, height, width) or (n, 3, height, width), float32 in [0, 1]
+    images : ndarray, shape (n, height, width) or (n, 3, height, width), float32 in [0, 1]; uint8 in :func:`byte_images`
     labels : ndarray, shape (n,), int64
     """
 
@@ -262,6 +263,17 @@ def images(name, part, *, download=True):
 
 
 IMAGE_SETS = {"fashion-mnist": fashion_mnist, "cifar-10": cifar10}
+
+
+@cache
+def byte_images(name, part):
+    """:func:`images` as uint8, a quarter of the memory; read once a process, so not to be written into.
+
+    >>> byte_images("fashion-mnist", "test").images.dtype
+    dtype('uint8')
+    """
+    found = images(name, part)
+    return Images(found.as_bytes(), found.labels)
 
 
 def cache_folder():

@@ -84,7 +84,7 @@ def test_the_standard_split_draws_from_both_parts(monkeypatch):
         images = np.full((count, 3, 2, 2), {"train": 1, "test": 2}[part], np.uint8)
         return table.data.Images(images, np.arange(count))
 
-    monkeypatch.setattr(table, "stored", stored)
+    monkeypatch.setattr(table.data, "byte_images", stored)
     settings = SMALL | {"data": "cifar-10", "train_part": "train", "train": 5, "test": 4}
     train, test = table.parts(settings, 0)
     assert set(shown) == {("cifar-10", "train"), ("cifar-10", "test")}

@@ -6,7 +6,7 @@ up, and reports the best test accuracy over the probe's epochs; here batches are
 epoch counts. Every loss gets the same views, batches, initial weights and optimiser, and nothing is tuned for any.
 """
 
-from functools import cache, partial
+from functools import partial
 
 import numpy as np
 import torch
@@ -94,13 +94,6 @@ FULL = {
 }
 
 
-@cache
-def stored(name, part):
-    """A part of a data set as bytes, a quarter of the memory of numbers."""
-    found = data.images(name, part)
-    return data.Images(found.as_bytes(), found.labels)
-
-
 def parts(settings, seed):
     """Training and test images of a seed, uint8; the first ``settings["labelled"]`` training images show their labels.
 
@@ -108,10 +101,10 @@ def parts(settings, seed):
     same for every seed if all are taken. With ``settings["train_part"]`` "test" both come from the test part.
     """
     rng, sizes = np.random.default_rng(seed), (settings["train"], settings["test"])
-    unseen = stored(settings["data"], "test")
+    unseen = data.byte_images(settings["data"], "test")
     if settings["train_part"] == "test":
         return data.split(unseen, rng, sizes=sizes)
-    known = stored(settings["data"], "train")
+    known = data.byte_images(settings["data"], "train")
     return tuple(data.split(part, rng, sizes=[size])[0] for part, size in zip((known, unseen), sizes, strict=True))
 
 

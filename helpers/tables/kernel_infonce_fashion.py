@@ -4,7 +4,7 @@ Every kernel gets the same budget (four scales), and its scale is to be chosen b
 test images. A seed fixes which images are used, initial weights, batches and views, so that kernels are paired.
 """
 
-from functools import cache, partial
+from functools import partial
 
 import numpy as np
 import torch
@@ -78,13 +78,6 @@ FULL = {
 }
 
 
-@cache
-def stored(name, part):
-    """A part of a data set as bytes, a quarter of the memory of numbers; read once a process."""
-    found = data.images(name, part)
-    return data.Images(found.as_bytes(), found.labels)
-
-
 def parts(settings, seed):
     """Images of a seed: unlabelled, validation and test images, uint8.
 
@@ -98,10 +91,10 @@ def parts(settings, seed):
         Disjoint.
     """
     rng, sizes = np.random.default_rng(seed), [settings[name] for name in ("unlabelled", "validation", "test")]
-    unseen = stored(settings["data"], "test")
+    unseen = data.byte_images(settings["data"], "test")
     if settings["train_part"] == "test":
         return data.split(unseen, rng, sizes=sizes)
-    known = stored(settings["data"], "train")
+    known = data.byte_images(settings["data"], "train")
     return data.split(known, rng, sizes=sizes[:2]) + data.split(unseen, rng, sizes=sizes[2:])
 
 

@@ -88,8 +88,8 @@ FULL = {
 
 @functools.lru_cache(maxsize=4)
 def _bytes(name, part):
-    found = data.images(name, part)
-    return torch.from_numpy(found.as_bytes()), found.labels
+    found = data.byte_images(name, part)
+    return torch.from_numpy(found.images), found.labels
 
 
 def pools(settings, seed):

@@ -21,27 +21,6 @@ def effective_size(n, share, exponent):
     return np.asarray(n) * (1 - np.asarray(share, dtype=float)) ** exponent
 
 
-def slopes(errors, n, share):
-    """Least-squares exponents of an error in n and in 1 - p: ``log error = c - a log n - b log(1 - p)``.
-
-    Parameters
-    ----------
-    errors : array_like, shape (..., cells), positive
-    n, share : array_like, shape (cells,)
-
-    Returns
-    -------
-    ndarray, shape (..., 2)
-        ``a`` and ``b``; ``b / a`` is the exponent of a power law without a floor.
-
-    >>> slopes([8.0, 4.0, 16.0, 8.0], [1, 4, 1, 4], [0.0, 0.0, 0.5, 0.5]).round(6).tolist()
-    [0.5, 1.0]
-    """
-    values, log_n, log_right = _checked(np.log(errors), n, share)
-    design = np.stack([np.ones_like(log_n), -log_n, -log_right], axis=1)
-    return (values @ np.linalg.pinv(design).T)[..., 1:]
-
-
 def spread(values, n, share, *, exponent, degree=2):
     """Root mean square distance of values to one smooth curve in ``n (1 - p)^exponent``.
 

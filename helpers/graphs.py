@@ -176,23 +176,6 @@ def components(weights):
     return csgraph.connected_components(matrix != 0, directed=True, connection="weak")[1].astype(int)
 
 
-def require_connected(weights):
-    """Raise unless one graph is connected; statements about a unique minimiser need it.
-
-    Parameters
-    ----------
-    weights : array_like, shape (n, n)
-
-    Raises
-    ------
-    ValueError
-        Naming the number of components.
-    """
-    count = int(components(weights).max()) + 1
-    if count > 1:
-        raise ValueError(f"weights has {count} connected components, expected 1")
-
-
 def stochastic_block_model(sizes, p_in, p_out, seed):
     """Dense adjacency matrix and block labels of a stochastic block model; large ones: :mod:`helpers.block_models`.
 

@@ -32,12 +32,6 @@ def test_seeds_lead_and_do_not_mix():
     assert abs(np.sqrt(np.mean(spread**2)) - 0.02) < 0.001  # degrees of freedom are counted
 
 
-def test_slopes_of_a_power_law():
-    errors = 3.0 * N**-0.4 * (1 - SHARE) ** -0.9
-    np.testing.assert_allclose(effective_sizes.slopes(errors, N, SHARE), [0.4, 0.9])
-    np.testing.assert_allclose(effective_sizes.slopes([errors, errors**2], N, SHARE)[1], [0.8, 1.8])
-
-
 def test_matched_cells_have_one_size_and_two_shares():
     for exponent, count in ((2, 4 + 4 + 2), (1, 5 + 5 + 4)):
         pairs = effective_sizes.matched(N, SHARE, exponent=exponent)
@@ -50,8 +44,8 @@ def test_matched_cells_have_one_size_and_two_shares():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: effective_sizes.slopes([1.0, 2.0], [1, 2, 3], [0, 0, 0]), r"values \(2,\)"),
-        (lambda: effective_sizes.slopes([1.0, 2.0, 3.0], [1, 2, 3], [0, 0, 1.0]), "shares below 1"),
+        (lambda: effective_sizes.spread([1.0, 2.0], [1, 2, 3], [0, 0, 0], exponent=2), r"values \(2,\)"),
+        (lambda: effective_sizes.spread([1.0, 2.0, 3.0], [1, 2, 3], [0, 0, 1.0], exponent=2), "shares below 1"),
         (lambda: effective_sizes.spread([1.0, np.nan, 3.0], [1, 2, 3], [0, 0, 0], exponent=2), "finite"),
         (lambda: effective_sizes.spread([1.0, 2.0], [1, 2], [0, 0.5], exponent=2), "degree 2"),
         (lambda: effective_sizes.collapse_exponent(np.arange(5.0), np.arange(1, 6), np.zeros(5)), "share 0.0"),

@@ -45,14 +45,12 @@ def test_directed_laplacian_agrees_on_symmetric_graphs_only(rng):
     assert not np.allclose(graphs.directed_laplacian(weights), graphs.laplacian(weights))
 
 
-def test_components_and_require_connected():
+def test_components():
     weights = np.zeros((5, 5))
     weights[0, 1] = weights[2, 1] = weights[4, 3] = 1.0
     assert graphs.components(weights).tolist() == [0, 0, 0, 1, 1]
-    with pytest.raises(ValueError, match="2 connected components"):
-        graphs.require_connected(weights)
     weights[0, 4] = 0.1
-    graphs.require_connected(weights)
+    assert graphs.components(weights).tolist() == [0] * 5
     with pytest.raises(ValueError, match=r"shape \(2, 3, 3\)"):
         graphs.components(np.ones((2, 3, 3)))
 

@@ -17,14 +17,14 @@ setup:
 	@$(PYTHON) helpers/environment.py
 
 figures: setup ## run every notebook (NB=01: one), write figures/ and the claims ledger, print the verdicts
-	@$(BIN)/python -m helpers.collection run $(NB)
+	@$(BIN)/python -m helpers run $(NB)
 
 full: setup ## the same in the full profile, on the GPU if there is one; writes to build/full-0 (TABLE=...: record it first)
-	@$(if $(TABLE),PROFILE=full $(BIN)/python -m helpers.training $(TABLE) $(if $(DATA),--data $(DATA)) $(AGAIN))
-	@PROFILE=full $(BIN)/python -m helpers.collection run $(NB)
+	@$(if $(TABLE),PROFILE=full $(BIN)/python -m helpers record $(TABLE) $(if $(DATA),--data $(DATA)) $(AGAIN))
+	@PROFILE=full $(BIN)/python -m helpers run $(NB)
 
 claims: setup ## print the ledger as a table
-	@$(BIN)/python -m helpers.collection claims
+	@$(BIN)/python -m helpers claims
 
 lab: setup ## open the notebooks in JupyterLab
 	@$(BIN)/jupyter lab notebooks
@@ -36,13 +36,13 @@ test: setup ## lint, unit tests, every notebook against its stored outputs, ledg
 	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && \
 	$(PLAIN) OUTPUT="$$fresh" PYTHONPATH="$(CURDIR)" $(ONE_THREAD) $(BIN)/pytest -q -p no:cacheprovider \
 	    --nbval --nbval-current-env --nbval-cell-timeout=600 -n 2 --dist loadfile notebooks && \
-	$(PLAIN) $(BIN)/python -m helpers.collection compare figures "$$fresh"
+	$(PLAIN) $(BIN)/python -m helpers compare figures "$$fresh"
 
 store: setup ## (maintainers) run, redraw every figure, and rewrite the outputs stored in the notebooks
-	@$(BIN)/python -m helpers.collection store $(NB)
+	@$(BIN)/python -m helpers store $(NB)
 
 record: setup ## record a longer table, resuming what is there (AGAIN=--again: anew): make record TABLE=kernel_infonce_digits
-	@$(BIN)/python -m helpers.training $(TABLE) $(if $(DATA),--data $(DATA)) $(AGAIN)
+	@$(BIN)/python -m helpers record $(TABLE) $(if $(DATA),--data $(DATA)) $(AGAIN)
 
 bench: setup ## measure ours beside its peers (QUICK=--quick: small sizes only); rewrites benchmarks/README.md
 	@$(BIN)/python -m benchmarks.environment $(QUICK)

@@ -6,7 +6,12 @@ from torch import nn
 from torch.nn import functional
 
 from benchmarks import peers
-from helpers import attacks, critics, estimators, landscape, linear_networks, multimodal, sharpness, spheres
+from helpers import critics
+from helpers.adversarial import attacks
+from helpers.information import estimators
+from helpers.optimise import manifolds, riemannian, sharpness
+from helpers.papers.alpha_cl import linear_networks
+from helpers.papers.multimodal_svd import spiked_model
 
 DEPTH, STEPS, RESTARTS = 3, 50, 256
 
@@ -14,16 +19,16 @@ DEPTH, STEPS, RESTARTS = 3, 50, 256
 def restarts(size):
     """Gradient ascent on a depth-3 linear network from 256 starts: label to a call, and the largest disagreement."""
     rng = np.random.default_rng(0)
-    starts = spheres.random_weights((size,) * (DEPTH + 1), RESTARTS, rng)
+    starts = manifolds.random_weights((size,) * (DEPTH + 1), RESTARTS, rng)
     root = torch.as_tensor(rng.standard_normal((size, size)))
     covariance = root @ root.T / size
-    kinds = spheres.kinds("layer", DEPTH)
+    kinds = manifolds.kinds("layer", DEPTH)
 
     def together():
         weights = [weight.clone() for weight in starts]
         for _ in range(STEPS):
             _, slopes = linear_networks.value_and_gradient(weights, covariance)
-            weights = spheres.normalise([w + 0.1 * g for w, g in zip(weights, slopes, strict=True)], kinds)
+            weights = manifolds.normalise([w + 0.1 * g for w, g in zip(weights, slopes, strict=True)], kinds)
         return weights
 
     def one_by_one():
@@ -45,7 +50,7 @@ def restarts(size):
 def hessians():
     """Hessian spectra of 64 problems of 96 parameters (six 4 x 4 layers)."""
     rng = np.random.default_rng(0)
-    starts = spheres.random_weights((4,) * 7, 64, rng)
+    starts = manifolds.random_weights((4,) * 7, 64, rng)
     covariance = torch.diag(torch.tensor([2.0, 1.5, 1.0, 0.5], dtype=torch.float64))
 
     def energy(weights):
@@ -54,20 +59,20 @@ def hessians():
     def loop():
         results = []
         for index in range(64):
-            flat = spheres.join([weight[index : index + 1] for weight in starts])[0]
+            flat = manifolds.join([weight[index : index + 1] for weight in starts])[0]
             shapes = [tuple(weight.shape[1:]) for weight in starts]
-            kinds = spheres.kinds("layer", len(starts))
+            kinds = manifolds.kinds("layer", len(starts))
 
             def single(point, shapes=shapes, kinds=kinds):
-                return energy(spheres.normalise(spheres.split(point[None], shapes), kinds))[0]
+                return energy(manifolds.normalise(manifolds.split(point[None], shapes), kinds))[0]
 
             hessian = torch.autograd.functional.hessian(single, flat)
-            basis = spheres.tangent_basis([weight[index : index + 1] for weight in starts], kinds)[0]
+            basis = manifolds.tangent_basis([weight[index : index + 1] for weight in starts], kinds)[0]
             results.append(torch.linalg.eigvalsh(basis.mT @ hessian @ basis))
         return torch.stack(results)
 
     return {
-        "ours, torch.func over seeds": lambda: landscape.hessian_eigenvalues(energy, starts),
+        "ours, torch.func over seeds": lambda: riemannian.hessian_eigenvalues(energy, starts),
         "torch.autograd.functional loop": loop,
     }
 
@@ -197,7 +202,10 @@ def cross_covariance(n=4096, dimension=128):
         np.fill_diagonal(matrix, 1 / n)
         return left.T @ matrix @ right
 
-    return {"ours, closed form": lambda: multimodal.contrastive_cross_covariance(left, right), "n x n weights": weights}
+    return {
+        "ours, closed form": lambda: spiked_model.contrastive_cross_covariance(left, right),
+        "n x n weights": weights,
+    }
 
 
 def _losses(model, points, labels):

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import nbformat
 
-from helpers import collection
+from helpers.collection import notebooks
 
 
 def slowest(notebook, count):
@@ -22,7 +22,7 @@ def slowest(notebook, count):
 
 def main(count=10):
     print("| notebook | seconds in all | slowest cells, seconds |\n|---|---|---|")
-    for path in sorted(collection.EXECUTED.glob("*.ipynb")):
+    for path in sorted(notebooks.EXECUTED.glob("*.ipynb")):
         cells, total = slowest(nbformat.read(path, as_version=4), count)
         named = ", ".join(f"{name} {seconds:.1f}" for seconds, name in cells)
         print(f"| {path.stem} | {total:.0f} | {named} |")

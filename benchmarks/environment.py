@@ -10,7 +10,7 @@ import sysconfig
 import venv
 from pathlib import Path
 
-from helpers import runtime, storage
+from helpers import files, runtime
 
 HERE = Path(__file__).parent
 WANTED = (HERE / "requirements.txt", HERE / "requirements-alone.txt")
@@ -29,7 +29,7 @@ def make(folder):
     install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*install, "-r", WANTED[0]], check=True)
     subprocess.run([*install, "--no-deps", "-r", WANTED[1]], check=True)
-    storage.write_text(stamp, wanted)
+    files.write_text(stamp, wanted)
     return python
 
 

@@ -6,7 +6,7 @@ import networkx as nx
 import numpy as np
 from sklearn import manifold
 
-from helpers import block_models, spectral_embedding
+from helpers.spectral import block_models, embedding
 
 BLOCKS, DEGREE, OWN_SHARE = 5, 20, 0.8
 TOLERANCE = 1e-6
@@ -32,7 +32,7 @@ def sampling(n):
     }
 
 
-def embedding(n, *, arpack):
+def spectral_embedding(n, *, arpack):
     """Label to a call that finds the five bottom eigenvectors; scikit-learn's default factorises, so it is optional."""
     adjacency = block_models.sample(*model(n), np.random.default_rng(0))
 
@@ -47,7 +47,7 @@ def embedding(n, *, arpack):
         return run
 
     def ours():
-        found = spectral_embedding.bottom(adjacency, BLOCKS, tolerance=TOLERANCE, rng=np.random.default_rng(0))
+        found = embedding.bottom(adjacency, BLOCKS, tolerance=TOLERANCE, rng=np.random.default_rng(0))
         assert found.residual <= TOLERANCE
         return found
 

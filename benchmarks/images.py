@@ -15,7 +15,9 @@ import torch
 from torch.nn import functional
 
 from benchmarks import measure, peers
-from helpers import augmentations, losses, models, runtime, training
+from helpers import losses, runtime, training
+from helpers.data import augmentations
+from helpers.networks import encoders
 
 TEMPERATURE = 0.5
 LEARNING_RATE = 1e-3
@@ -44,7 +46,7 @@ def random_images(count):
 
 
 def new_model(width):
-    return models.resnet18((8 * width, 8 * width, 128), colours=3, normalise=True, seed=0, width=width)
+    return encoders.resnet18((8 * width, 8 * width, 128), colours=3, normalise=True, seed=0, width=width)
 
 
 def ntxent(first, second):
@@ -178,7 +180,7 @@ def side_by_side_candidates(count=8, batch=256):
 
 
 def _perceptron(seed):
-    return models.encoder((64, 256, 128), (128, 128, 64), batch_norm=True, normalise=True, seed=seed).train()
+    return encoders.encoder((64, 256, 128), (128, 128, 64), batch_norm=True, normalise=True, seed=seed).train()
 
 
 def _dense_ntxent(outputs):

@@ -17,7 +17,7 @@ import torch
 from tqdm import tqdm
 
 from benchmarks import batches, graphs, losses, measure, peers, process
-from helpers import figures, runtime, storage
+from helpers import figures, files, runtime
 
 HERE = Path(__file__).parent
 DISTRIBUTIONS = (
@@ -124,7 +124,7 @@ def contests(quick):
                 yield family, size, seconds, lambda family=family, size=size: with_products(family, size)
     for n, seconds in ((1000, 3), (10_000, 6), (100_000, 15)):
         if not (quick and n > 10_000):
-            yield "spectral embedding", n, seconds, lambda n=n: (graphs.embedding(n, arpack=n <= 1000), {})
+            yield "spectral embedding", n, seconds, lambda n=n: (graphs.spectral_embedding(n, arpack=n <= 1000), {})
     yield "block model, sparse", 1000, 2, lambda: (graphs.sampling(1000), {})
     for size in (16, 8, 4, 2):
         yield f"restarts, {size} x {size}", 256, 4, lambda size=size: (batches.restarts(size), {})
@@ -349,7 +349,7 @@ def main():
     accuracy, allocator = accuracies(), tuned()
     found = list(verdicts(times, memory, allocator))
     for name, table in {"time": times, "memory": memory, "accuracy": accuracy, "tuned": allocator}.items():
-        storage.write_text(folder / f"{name}.csv", storage.csv_text(table.columns))
+        files.write_text(folder / f"{name}.csv", files.csv_text(table.columns))
     draw(times, 3, folder / "time.png", "forward and backward, ms")
     draw(memory, 3, folder / "memory.png", "peak above inputs, MiB")
     draw_ratios(found, folder / "ratios.png")
@@ -358,7 +358,7 @@ def main():
     print(text)
     if not quick:
         fixed = (HERE / "README.md").read_text().split("<!-- measured -->")[0]
-        storage.write_text(HERE / "README.md", fixed + "<!-- measured -->\n\n" + text + "\n")
+        files.write_text(HERE / "README.md", fixed + "<!-- measured -->\n\n" + text + "\n")
 
 
 if __name__ == "__main__":

@@ -16,12 +16,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from helpers.files import ROOT
+
 try:
     from tqdm import tqdm
 except ImportError:  # tables are recorded where only the numerical libraries are
     tqdm = None
 
-ROOT = Path(__file__).resolve().parents[1]
 PROFILES = ("quick", "full")
 
 

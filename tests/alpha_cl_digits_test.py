@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from helpers import pair_rules
-from helpers.tables import alpha_cl_digits as table
+from helpers.losses import alpha_cl
+from helpers.papers.alpha_cl.tables import alpha_cl_digits as table
 
 
 @pytest.mark.parametrize("loss", ["square", "untrained", "raw pixels"])
@@ -15,7 +15,7 @@ def test_one_epoch_measures_finite_numbers(loss):
 
 
 def test_every_loss_is_trained_and_training_repeats():
-    assert set(table.LOSSES) == set(pair_rules.PAIR_LOSSES)
+    assert set(table.LOSSES) == set(alpha_cl.PAIR_LOSSES)
     first, again = (table.encode("entropy", 3, torch.device("cpu"), epochs=1) for _ in range(2))
     images = torch.from_numpy(table.parts(3)[1].images)
     with torch.no_grad():

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import torch
 
-from helpers import pair_rules, recorded
-from helpers.tables import alpha_cl_fashion as table
+from helpers.losses import alpha_cl
+from helpers.papers.alpha_cl.tables import alpha_cl_fashion as table
+from helpers.recording import recorded
 
 CPU = torch.device("cpu")
 SMALL = table.CONSTANTS | {
@@ -33,7 +34,7 @@ def test_a_row_has_the_measured_numbers(loss):
 
 
 def test_all_losses_but_the_one_that_is_quadratic_in_disguise():
-    assert set(table.LOSSES) == set(pair_rules.PAIR_LOSSES) - {"power"}
+    assert set(table.LOSSES) == set(alpha_cl.PAIR_LOSSES) - {"power"}
     assert [cell["loss"] for cell in table.CELLS] == [*table.LOSSES, *table.BASELINES]
     assert len(table.SEEDS) >= 3
 
@@ -142,4 +143,4 @@ def test_the_figure_is_drawn():
 
 def test_it_needs_no_matplotlib():
     code = "import sys; sys.modules['matplotlib'] = None; sys.modules['tqdm'] = None; "
-    subprocess.run([sys.executable, "-c", code + "import helpers.tables.alpha_cl_fashion"], check=True)
+    subprocess.run([sys.executable, "-c", code + "import helpers.papers.alpha_cl.tables.alpha_cl_fashion"], check=True)

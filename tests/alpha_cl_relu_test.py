@@ -3,7 +3,7 @@ import torch
 from torch.nn import functional
 
 from helpers import training
-from helpers.tables import alpha_cl_relu as table
+from helpers.papers.alpha_cl.tables import alpha_cl_relu as table
 
 
 def test_surrogate_has_the_gradient_of_cross_entropy():

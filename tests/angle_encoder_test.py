@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from helpers import angle_encoder, decomposition, finite_worlds
+from helpers.papers.robust_contrastive import angle_encoder, decomposition, finite_worlds
 
 FORM = {"temperature": 0.7, "weight": 3.0, "negatives": 2, "reach": 0.2}
 

@@ -1,4 +1,4 @@
-"""The arrows between modules go one way, and the environment is read in one place."""
+"""Imports run downwards only, a paper knows no other paper, and the environment is read in one place."""
 
 import ast
 import re
@@ -7,57 +7,106 @@ from pathlib import Path
 import pytest
 
 HELPERS = Path(__file__).resolve().parents[1] / "helpers"
-MODULES = sorted(HELPERS.rglob("*.py"))
-LONGEST = 465  # lines, most of them documentation
-# These know notebooks, files and verdicts; the field's rooms must not know them.
-PIPE = {"verdicts", "claims", "figures", "collection"}
+MODULES = {
+    ".".join(path.relative_to(HELPERS).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted(HELPERS.rglob("*.py"))
+}
+# What a package may import, besides itself; a package or module that is not listed here does not exist.
+GROUND = {"files", "runtime", "validation"}
+FIELD = {"losses", "spectral", "information", "optimise", "data", "networks"}
+MAY_IMPORT = {
+    "environment": set(),  # the standard library only: it runs before anything is installed
+    "files": set(),
+    "runtime": {"files"},
+    "validation": set(),
+    "losses": {"validation"},
+    "spectral": GROUND,
+    "information": GROUND | {"losses"},
+    "optimise": GROUND | {"spectral"},
+    "data": GROUND,
+    "networks": GROUND | {"data"},
+    "training": GROUND,
+    "statistics": set(),
+    "critics": GROUND | FIELD | {"training"},
+    "adversarial": GROUND | FIELD,
+    "evaluation": GROUND | FIELD | {"training", "statistics"},
+    "figures": GROUND | {"statistics"},
+    "recording": GROUND | {"data", "training", "statistics", "figures"},
+    "ledger": GROUND,
+    "collection": GROUND | {"ledger"},
+    "papers": GROUND
+    | FIELD
+    | {"training", "critics", "adversarial", "evaluation", "statistics", "recording", "figures"},
+}
+COMMANDS = {"", "__main__", "__init__"}  # they hand commands on to whatever answers them
 
 
-def imports(path):
-    """Names of the helper modules a file imports."""
-    found = set()
+def package(name):
+    return name.split(".")[0]
+
+
+def imports(name):
+    """Dotted names, below ``helpers``, of what a module imports, relative imports resolved."""
+    found, path = set(), MODULES[name]
+    inside = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module == "helpers":
-            found |= {name.name for name in node.names}
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("helpers."):
-            found.add(node.module.split(".")[1])
+        if not isinstance(node, ast.ImportFrom):
+            continue
+        module = (node.module or "").split(".") if node.module else []
+        if node.level:
+            base = inside[: len(inside) - node.level + 1] + module
+        elif module[:1] == ["helpers"]:
+            base = module[1:]
+        else:
+            continue
+        for alias in node.names:
+            deeper = ".".join([*base, alias.name])
+            found.add(deeper if deeper in MODULES else ".".join(base))
     return found
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
-def test_only_the_runner_knows_verdicts_and_figures(path):
-    if path.stem not in PIPE:
-        assert not imports(path) & PIPE
+@pytest.mark.parametrize("name", MODULES)
+def test_imports_run_downwards(name):
+    if name in COMMANDS:
+        return
+    assert package(name) in MAY_IMPORT, f"{name} stands in no package of the house"
+    others = {package(other) for other in imports(name)} - {package(name)}
+    assert others <= MAY_IMPORT[package(name)]
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
-def test_environment_variables_are_read_in_runtime_only(path):
-    reads = re.search(r"os\.environ\.get|os\.getenv|os\.environ\[[^]]*\](?!\s*=)", path.read_text(encoding="utf-8"))
-    assert path.stem == "runtime" or not reads
+@pytest.mark.parametrize("name", [name for name in MODULES if name.startswith("papers.")])
+def test_a_paper_knows_no_other_paper(name):
+    papers = {other.split(".")[1] for other in imports(name) if other.startswith("papers.")}
+    assert papers <= {name.split(".")[1]}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
-def test_a_module_is_one_room(path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST
+@pytest.mark.parametrize("name", MODULES)
+def test_imports_within_a_package_are_relative(name):
+    own = "helpers." + (".".join(name.split(".")[:2]) if name.startswith("papers.") else package(name))
+    text = MODULES[name].read_text(encoding="utf-8")
+    if MODULES[name].parent != HELPERS:
+        assert not re.search(rf"^ *(from|import) {re.escape(own)}\b", text, re.M)
 
 
 def test_no_circle():
-    graph = {path.stem: imports(path) for path in MODULES}
+    graph = {name: imports(name) - {name} for name in MODULES}
 
     def reaches(start, target, seen):
-        return any(
-            nxt == target or (nxt not in seen and reaches(nxt, target, seen | {nxt})) for nxt in graph.get(start, ())
-        )
+        following = graph.get(start, set()) - seen
+        return target in following or any(reaches(step, target, seen | following) for step in following)
 
-    assert not [name for name in graph if reaches(name, name, {name})]
-
-
-def test_losses_do_not_know_of_training():
-    assert not imports(HELPERS / "losses.py") & {"training", "models", "data", "evaluation"}
+    assert not [name for name in graph if reaches(name, name, set())]
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
-def test_there_is_one_training_loop(path):
-    steps = re.search(r"torch\.optim\.(?!LBFGS|lr_scheduler)\w+\(", path.read_text(encoding="utf-8"))
-    search_over_points = {"contrast_gap"}  # it trains no network
-    assert path.stem in {"training"} | search_over_points or not steps
+@pytest.mark.parametrize("name", MODULES)
+def test_environment_variables_are_read_in_one_place(name):
+    text = MODULES[name].read_text(encoding="utf-8")
+    reads = re.search(r"os\.environ\.get|os\.getenv|os\.environ\[[^]]*\](?!\s*=)", text)
+    assert name == "runtime" or not reads
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_there_is_one_training_loop(name):
+    steps = re.search(r"torch\.optim\.(?!LBFGS|lr_scheduler)\w+\(", MODULES[name].read_text(encoding="utf-8"))
+    search_over_points = {"papers.mutual_information.infonce_gap"}  # it trains no network
+    assert name in {"training.loop"} | search_over_points or not steps

@@ -5,7 +5,7 @@ import foolbox
 import pytest
 import torch
 
-from helpers import attacks
+from helpers.adversarial import attacks
 
 INFINITY = math.inf
 

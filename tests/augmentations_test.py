@@ -8,7 +8,7 @@ from PIL import Image, ImageEnhance
 from scipy import ndimage, stats
 from torch.nn import functional
 
-from helpers import augmentations
+from helpers.data import augmentations
 
 STEPS = {
     "shift": partial(augmentations.shift, maximum=2),

@@ -59,7 +59,7 @@ def test_ours_and_the_loop_compute_the_same(build):
 
 def test_graph_contests_run_on_a_small_graph():
     assert all(call() is not None for call in graphs.sampling(500).values())
-    assert all(call() is not None for call in graphs.embedding(500, arpack=True).values())
+    assert all(call() is not None for call in graphs.spectral_embedding(500, arpack=True).values())
 
 
 def test_plain_torch_and_ours_agree_in_every_family():

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from helpers import block_models
+from helpers.spectral import block_models
 
 
 @pytest.fixture

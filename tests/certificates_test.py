@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from helpers import certificates
+from helpers.papers.mutual_information import certificates
 
 
 @pytest.mark.parametrize(("values", "samples"), [(5, 3), (40, 7), (3, 4)])

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from helpers import checkpoints, runtime, storage
+from helpers import files, runtime
+from helpers.training import checkpoints
 
 
 @pytest.fixture
@@ -99,7 +100,7 @@ def test_a_run_killed_twenty_times_ends_bit_for_bit_as_one_left_alone(tmp_path):
     options = {"env": os.environ | paths, "capture_output": True, "text": True, "timeout": 120}
     done = subprocess.run([sys.executable, script, found], **options, check=False)
     assert done.returncode == 0, done.stderr
-    found = storage.read_json(found)
+    found = files.read_json(found)
     assert found["died"] == 20
     assert found["broken saves"] >= 5  # half of the kills wait for a file under way
     assert found["steps"] == sorted(found["steps"])  # the lives went on from one another

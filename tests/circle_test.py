@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from helpers import circle, decomposition, finite_worlds, robustness
+from helpers.papers.robust_contrastive import circle, decomposition, finite_worlds, robust_bounds
 
 
 def test_the_table_s_row_for_twenty_degrees():
@@ -35,7 +35,7 @@ def test_sampled_tuples_agree_with_the_enumerated_attack():
 def test_best_classifier_is_the_general_convex_programme():
     small = circle.world(30, size=12, concentration=2.0)
     value, size = circle.best_classifier(small)
-    general = robustness.robust_linear_minimum(small.features[0], small.joint[0], small.moves[0])[0]
+    general = robust_bounds.robust_linear_minimum(small.features[0], small.joint[0], small.moves[0])[0]
     assert np.isclose(value, general, atol=1e-6)
     assert size > 0
 

@@ -5,9 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from helpers import agreement, runtime, statistics
-from helpers.claims import ClaimsFailed, Ledger, verdict_line
-from helpers.verdicts import quantile
+from helpers import runtime, statistics
+from helpers.ledger import compare
+from helpers.ledger.claims import ClaimsFailed, Ledger, verdict_line
+from helpers.ledger.verdicts import quantile
 
 HEAD = {"statement": "x = x", "source": "here", "provenance": ["derived"]}
 
@@ -248,8 +249,8 @@ def test_a_stored_ledger_is_kept_while_every_number_agrees(ledger):
 
 def test_disagreements_name_claim_check_and_field(ledger):
     old, new = ({"claims": list(make(ledger, z=z).claims.values())} for z in (1.0, 1.5))
-    assert agreement.disagreements(old, old) == []
-    assert agreement.disagreements(old, new) == ["T-1 check 'mean' measured: 1.0 became 1.5"]
+    assert compare.disagreements(old, old) == []
+    assert compare.disagreements(old, new) == ["T-1 check 'mean' measured: 1.0 became 1.5"]
 
 
 def test_rounding_of_a_tight_inequality_or_of_a_repaired_violation_counts_as_equal(ledger):
@@ -265,7 +266,7 @@ def test_rounding_of_a_tight_inequality_or_of_a_repaired_violation_counts_as_equ
         record(fresh, fill)
         return {"claims": list(fresh.claims.values())}
 
-    assert agreement.disagreements(at(1e-15), at(7e-15)) == []
+    assert compare.disagreements(at(1e-15), at(7e-15)) == []
 
 
 def test_the_verdict_line_holds_no_number(ledger):

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from helpers import class_counts, losses, plug_in
+from helpers import losses
+from helpers.information import plug_in
+from helpers.papers.mutual_information import class_counts
 
 
 def every_batch(classes, size):

@@ -5,7 +5,9 @@ import pytest
 import torch
 from scipy.sparse import csgraph
 
-from helpers import augmentations, codewords, data
+from helpers import data
+from helpers.data import augmentations
+from helpers.papers.spectral_clustering import quantised_views
 
 DIGITS = data.digits().take(slice(0, 300))
 NOISE = partial(augmentations.noise, deviation=0.3)
@@ -13,7 +15,9 @@ NOISE = partial(augmentations.noise, deviation=0.3)
 
 def graph(seed=0, augment=NOISE, **options):
     options = {"codes": 30, "pairs": 3000} | options
-    return codewords.codeword_graph(DIGITS.images, DIGITS.labels, augment, rng=np.random.default_rng(seed), **options)
+    return quantised_views.codeword_graph(
+        DIGITS.images, DIGITS.labels, augment, rng=np.random.default_rng(seed), **options
+    )
 
 
 def test_the_graph_is_symmetric_connected_and_counts_every_pair():
@@ -49,7 +53,7 @@ def test_a_known_quantisation():
     def step(batch, generator):
         return (batch + torch.randint(0, 2, (1000, 1, 1), generator=generator)) % 4
 
-    found = codewords.codeword_graph(images, levels, step, codes=4, pairs=40_000, rng=np.random.default_rng(0))
+    found = quantised_views.codeword_graph(images, levels, step, codes=4, pairs=40_000, rng=np.random.default_rng(0))
     order = np.argsort(found.centres[:, 0])
     weights = found.weights[np.ix_(order, order)]
     neighbours = np.array([[0, 1, 0, 1], [1, 0, 1, 0], [0, 1, 0, 1], [1, 0, 1, 0]])
@@ -62,7 +66,7 @@ def test_a_known_quantisation():
 
 def test_principal_components_of_full_rank_change_nothing():
     rng = np.random.default_rng(0)
-    mean, axes = codewords._principal_axes(rng.standard_normal((2000, 6)) * np.arange(1, 7), 2)
+    mean, axes = quantised_views._principal_axes(rng.standard_normal((2000, 6)) * np.arange(1, 7), 2)
     assert mean.shape == (6,)
     np.testing.assert_allclose(axes.T @ axes, np.eye(2), atol=1e-12)
     assert np.abs(axes[5, 0]) > 0.9
@@ -77,7 +81,7 @@ def test_sizes_out_of_range_are_refused(options):
 
 def test_labels_must_fit():
     with pytest.raises(ValueError, match="labels for 300 images"):
-        codewords.codeword_graph(
+        quantised_views.codeword_graph(
             DIGITS.images, DIGITS.labels[:9], NOISE, codes=5, pairs=9, rng=np.random.default_rng(0)
         )
 
@@ -86,12 +90,12 @@ def blocks(size, inside, between):
     membership = np.repeat(np.arange(3), size)
     weights = np.where(membership[:, None] == membership, inside, between).astype(float)
     np.fill_diagonal(weights, 0)
-    return codewords.CodewordGraph(weights, membership, 1.0, 0.0, 1.0, np.zeros((3 * size, 4)))
+    return quantised_views.CodewordGraph(weights, membership, 1.0, 0.0, 1.0, np.zeros((3 * size, 4)))
 
 
 def test_spectral_clustering_finds_blocks():
     graph = blocks(8, 5.0, 1.0)
-    found = codewords.spectral_clustering(graph.weights, 3, rng=np.random.default_rng(0))
+    found = quantised_views.spectral_clustering(graph.weights, 3, rng=np.random.default_rng(0))
     assert [len(set(found[graph.labels == k])) for k in range(3)] == [1, 1, 1]
     assert len(set(found)) == 3
 
@@ -99,9 +103,9 @@ def test_spectral_clustering_finds_blocks():
 def test_on_ideal_blocks_the_comparison_is_exact():
     # q = k - 1 above the critical temperature: within-class collapse onto the eigenvectors (Theorem of the simplex)
     graph, rng = blocks(8, 5.0, 1.0), np.random.default_rng(0)
-    partition = codewords.spectral_clustering(graph.weights, 3, rng=rng)
+    partition = quantised_views.spectral_clustering(graph.weights, 3, rng=rng)
     options = {"geometry": "sphere", "dimension": 2, "temperature": 2.0, "rng": rng}
-    found = codewords.compare_with_spectral(graph, partition, **options)
+    found = quantised_views.compare_with_spectral(graph, partition, **options)
     assert found.labels.value == found.spectral.value == 1
     assert found.angles.shape == (2,)
     assert found.angles.max() < 1e-3

@@ -5,12 +5,13 @@ import json
 import nbformat
 import pytest
 
-from helpers import collection, storage
+from helpers import files
+from helpers.collection import notebooks
 
 SETUP = """
 import matplotlib.pyplot as plt
 from helpers import figures, runtime
-from helpers.claims import Ledger
+from helpers.ledger.claims import Ledger
 run = runtime.current()
 ledger = Ledger("98_small", run)
 gallery = figures.Gallery("98_small", run)
@@ -31,8 +32,8 @@ CLOSE = "gallery.finish()\nledger.finish()"
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
-    monkeypatch.setattr(collection, "NOTEBOOKS", tmp_path / "notebooks")
-    monkeypatch.setattr(collection, "EXECUTED", tmp_path / "executed")
+    monkeypatch.setattr(notebooks, "NOTEBOOKS", tmp_path / "notebooks")
+    monkeypatch.setattr(notebooks, "EXECUTED", tmp_path / "executed")
     for variable in ("PROFILE", "SEED", "DEVICE", "REDRAW"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("OUTPUT", str(tmp_path / "figures"))
@@ -53,7 +54,7 @@ def write(place, value=1.0, name="98_small"):
 def test_run_writes_ledger_figures_and_pages_and_leaves_the_notebook_alone(place, capsys):
     path = write(place)
     before = path.read_bytes()
-    assert collection.main(["run"]) == 0
+    assert notebooks.main(["run"]) == 0
     assert path.read_bytes() == before
     written = sorted(str(file.relative_to(place / "figures")) for file in (place / "figures").rglob("*.*"))
     small = [f"98_small/{name}" for name in ("claims.json", "figures.json", "line.csv", "line.png")]
@@ -69,7 +70,7 @@ def test_run_writes_ledger_figures_and_pages_and_leaves_the_notebook_alone(place
 
 def test_a_failed_claim_is_recorded_and_the_exit_status_says_so(place, capsys):
     write(place, value=1.5)
-    assert collection.main(["run", "98"]) == 1
+    assert notebooks.main(["run", "98"]) == 1
     out = capsys.readouterr().out
     assert "STOPPED: ClaimsFailed: 1 of 1 claims fail: S-1" in out
     assert "FAIL  S-1" in out
@@ -78,7 +79,7 @@ def test_a_failed_claim_is_recorded_and_the_exit_status_says_so(place, capsys):
 
 def test_store_writes_outputs_without_traces(place):
     path = write(place)
-    assert collection.main(["store"]) == 0
+    assert notebooks.main(["store"]) == 0
     stored = json.loads(path.read_text())
     text = path.read_text()
     assert "PASS  S-1" in text
@@ -91,25 +92,25 @@ def test_store_writes_outputs_without_traces(place):
 def test_a_print_in_two_pieces_is_stored_as_one():
     pieces = [nbformat.v4.new_output("stream", name="stdout", text=text) for text in ("PASS  S-1", "\n")]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("print()", outputs=pieces)])
-    stored = nbformat.reads(collection.stored_form(notebook), as_version=4)
+    stored = nbformat.reads(notebooks.stored_form(notebook), as_version=4)
     assert [output.text for output in stored.cells[0].outputs] == ["PASS  S-1\n"]
 
 
 def test_compare_accepts_the_same_and_names_what_moved(place, capsys):
     write(place)
-    collection.main(["run"])
+    notebooks.main(["run"])
     figures = place / "figures"
-    assert collection.main(["compare", str(figures), str(figures)]) == 0
+    assert notebooks.main(["compare", str(figures), str(figures)]) == 0
     other = place / "other" / "98_small"
     for file in (figures / "98_small").iterdir():
-        storage.write_bytes(other / file.name, file.read_bytes())
-    storage.write_text(other / "line.csv", "y\n1\n3\n")
+        files.write_bytes(other / file.name, file.read_bytes())
+    files.write_text(other / "line.csv", "y\n1\n3\n")
     capsys.readouterr()
-    assert collection.main(["compare", str(figures), str(place / "other")]) == 1
+    assert notebooks.main(["compare", str(figures), str(place / "other")]) == 1
     assert "line.csv moved in column 'y'" in capsys.readouterr().out
 
 
 def test_an_unknown_notebook_is_named(place, capsys):
     write(place)
-    assert collection.main(["run", "77"]) == 2
+    assert notebooks.main(["run", "77"]) == 2
     assert "no notebook starts with '77'; there are 98_small" in capsys.readouterr().err

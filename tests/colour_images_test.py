@@ -10,13 +10,11 @@ import robust_fashion_test
 import torch
 
 from helpers import data
-from helpers.tables import (
-    alpha_cl_fashion,
-    kernel_infonce_fashion,
-    mi_fashion,
-    multimodal_halves,
-    robust_fashion,
-)
+from helpers.papers.alpha_cl.tables import alpha_cl_fashion
+from helpers.papers.multimodal_svd.tables import multimodal_halves
+from helpers.papers.mutual_information.tables import mi_fashion
+from helpers.papers.robust_contrastive.tables import robust_fashion
+from helpers.papers.spectral_clustering.tables import kernel_infonce_fashion
 
 NAME = "noise in colour"  # no real set: nothing that is kept between calls can be mistaken for one
 WRONG_PAIRS = {"task": "wrong", "n": 128, "share": 0.5}
@@ -41,7 +39,8 @@ def noise(name, part, *, download=True):
 
 @pytest.mark.parametrize("table", TINY, ids=lambda table: table.__name__.rsplit(".", 1)[-1])
 def test_a_row_is_measured_on_images_in_colour(table, monkeypatch):
-    monkeypatch.setattr(data, "images", noise)
+    for holder in (data, data.datasets):
+        monkeypatch.setattr(holder, "images", noise)
     settings = table.CONSTANTS | table.CELLS[0] | TINY[table] | {"data": NAME}
     values = table.measure(settings, 0, torch.device("cpu"))
     assert all(np.isfinite(value) for value in values.values())

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from helpers import concentration, recovery_laws
+from helpers.papers.multimodal_svd import concentration, recovery_laws
 
 
 def test_quadrature_is_exact_for_the_stated_degree():

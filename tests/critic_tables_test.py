@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from helpers import class_counts, contrast_gap, critic_tables, information, pairings
+from helpers import information
+from helpers.papers.mutual_information import class_counts, infonce_gap, pair_laws, tabular_critics
 
 
 @pytest.fixture
@@ -18,33 +19,33 @@ def critic():
 
 @pytest.mark.parametrize("candidates", [2, 3, 7])
 def test_quadrature_agrees_with_counts(joint, critic, candidates):
-    counted = contrast_gap.expected_infonce(joint, critic, candidates=candidates)
-    values = [critic_tables.value(p, f, candidates) for p, f in zip(joint, critic, strict=True)]
+    counted = infonce_gap.expected_infonce(joint, critic, candidates=candidates)
+    values = [tabular_critics.value(p, f, candidates) for p, f in zip(joint, critic, strict=True)]
     assert np.allclose(values, counted, rtol=0, atol=1e-12)
 
 
 def test_values_of_many_problems_and_sizes(joint, critic):
-    values = critic_tables.value(joint, critic, [2, 7, 300])
+    values = tabular_critics.value(joint, critic, [2, 7, 300])
     assert values.shape == (3, 3)
-    single = [[critic_tables.value(p, f, K) for K in (2, 7, 300)] for p, f in zip(joint, critic, strict=True)]
+    single = [[tabular_critics.value(p, f, K) for K in (2, 7, 300)] for p, f in zip(joint, critic, strict=True)]
     assert np.allclose(values, single, rtol=0, atol=1e-14)
-    losses = critic_tables.losses(joint, critic, [2, 7])
+    losses = tabular_critics.losses(joint, critic, [2, 7])
     assert np.allclose(losses, np.log([2, 7]) - values[:, :2], rtol=0, atol=1e-12)
-    each = critic_tables.losses(joint, torch.stack([critic, 0 * critic]), [2, 7])
+    each = tabular_critics.losses(joint, torch.stack([critic, 0 * critic]), [2, 7])
     assert np.allclose(each, np.stack([losses[:, 0], np.full(3, np.log(7))], axis=1), rtol=0, atol=1e-12)
 
 
 def test_best_scale_is_stationary_and_depends_on_the_size(joint):
     direction = torch.outer(torch.arange(3.0), torch.arange(4.0)).double()
-    scales = [critic_tables.best_scale(joint[0], direction, candidates=K) for K in (2, 5)]
+    scales = [tabular_critics.best_scale(joint[0], direction, candidates=K) for K in (2, 5)]
     for K, scale in zip((2, 5), scales, strict=True):
-        slope = (critic_tables.gradient(joint[0], scale * direction, candidates=K) * direction).sum()
+        slope = (tabular_critics.gradient(joint[0], scale * direction, candidates=K) * direction).sum()
         assert abs(slope) < 1e-6
     assert abs(scales[0] - scales[1]) > 1e-3
 
 
 def test_corners_are_all_different():
-    corners = critic_tables.corners(2, 2)
+    corners = tabular_critics.corners(2, 2)
     assert corners.shape == (16, 2, 2)
     assert len(torch.unique(corners.flatten(1), dim=0)) == 16
     assert corners.abs().eq(1).all()
@@ -52,25 +53,25 @@ def test_corners_are_all_different():
 
 def test_value_does_not_see_row_shifts(joint, critic):
     shifted = critic[0] + torch.tensor([[50.0], [-50.0], [0.0]])
-    assert np.isclose(critic_tables.value(joint[0], critic[0], 100), critic_tables.value(joint[0], shifted, 100))
+    assert np.isclose(tabular_critics.value(joint[0], critic[0], 100), tabular_critics.value(joint[0], shifted, 100))
 
 
 def test_value_of_the_optimum_is_the_best_one_at_a_thousand(joint):
-    best = information.mutual_information(joint[0].numpy()) - contrast_gap.integral_gap(joint[0], 1000).item()
-    assert np.isclose(critic_tables.value(joint[0], contrast_gap.log_density_ratio(joint[0]), 1000), best, atol=1e-12)
+    best = information.mutual_information(joint[0].numpy()) - infonce_gap.integral_gap(joint[0], 1000).item()
+    assert np.isclose(tabular_critics.value(joint[0], infonce_gap.log_density_ratio(joint[0]), 1000), best, atol=1e-12)
 
 
 def test_training_finds_log_r(joint, critic):
-    found, slope = critic_tables.train(joint, critic, candidates=3)
-    truth = critic_tables.without_row_shift(contrast_gap.log_density_ratio(joint))
+    found, slope = tabular_critics.train(joint, critic, candidates=3)
+    truth = tabular_critics.without_row_shift(infonce_gap.log_density_ratio(joint))
     assert slope.max() < 1e-6
-    assert torch.allclose(critic_tables.without_row_shift(found), truth, atol=1e-4)
+    assert torch.allclose(tabular_critics.without_row_shift(found), truth, atol=1e-4)
 
 
 def test_training_in_a_parametrisation(joint):
-    scale, slope = critic_tables.train(
+    scale, slope = tabular_critics.train(
         joint, torch.ones(3, 1).double(), candidates=2,
-        parametrisation=lambda s: s[:, :, None] * contrast_gap.log_density_ratio(joint),
+        parametrisation=lambda s: s[:, :, None] * infonce_gap.log_density_ratio(joint),
     )  # fmt: skip
     assert torch.allclose(scale, torch.ones_like(scale), atol=1e-6)
     assert slope.max() < 1e-9
@@ -79,22 +80,22 @@ def test_training_in_a_parametrisation(joint):
 def test_gradient_agrees_with_differences(joint, critic):
     step = torch.zeros(3, 4).double()
     step[1, 2] = 1e-5
-    values = [contrast_gap.expected_infonce(joint, critic + sign * step, candidates=3) for sign in (1, -1)]
-    slope = critic_tables.gradient(joint, critic, candidates=3)[:, 1, 2]
+    values = [infonce_gap.expected_infonce(joint, critic + sign * step, candidates=3) for sign in (1, -1)]
+    slope = tabular_critics.gradient(joint, critic, candidates=3)[:, 1, 2]
     assert torch.allclose(slope, (values[1] - values[0]) / 2e-5, atol=1e-9)
 
 
 def test_curvatures_are_flat_along_row_shifts_only(joint):
-    spectrum = critic_tables.curvatures(joint[2], contrast_gap.log_density_ratio(joint[2]), candidates=3)
+    spectrum = tabular_critics.curvatures(joint[2], infonce_gap.log_density_ratio(joint[2]), candidates=3)
     assert spectrum[:3].abs().max() < 1e-14
     assert spectrum[3] > 1e-3
-    optimum = contrast_gap.log_density_ratio(joint)
-    assert torch.equal(critic_tables.curvatures(joint, optimum, candidates=3)[2], spectrum)
+    optimum = infonce_gap.log_density_ratio(joint)
+    assert torch.equal(tabular_critics.curvatures(joint, optimum, candidates=3)[2], spectrum)
 
 
 def test_balanced_batches_of_noiseless_views_read_log_c():
-    model = pairings.ClassModel(np.full(3, 1 / 3), np.eye(3), np.eye(3))
-    assert np.isclose(critic_tables.balanced_value(model, 60 * np.eye(3)), np.log(3))
+    model = pair_laws.ClassModel(np.full(3, 1 / 3), np.eye(3), np.eye(3))
+    assert np.isclose(tabular_critics.balanced_value(model, 60 * np.eye(3)), np.log(3))
     assert class_counts.best_value_uniform(3, 3) < np.log(3) - 0.4
 
 
@@ -106,20 +107,20 @@ def test_balanced_value_agrees_with_simulation():
     scores = critic[x[:, :, None], y[:, None, :]]
     losses = np.logaddexp(scores[..., 0], scores[..., 1]) - np.diagonal(scores, axis1=1, axis2=2)
     sample = np.log(2) - losses.mean(axis=1)
-    exact = critic_tables.balanced_value((None, first, second), critic)
+    exact = tabular_critics.balanced_value((None, first, second), critic)
     assert abs(sample.mean() - exact) < 5 * sample.std() / 200
 
 
 def test_best_balanced_value_is_reached_at_a_multiple_of_the_identity():
     side = 0.6 * np.eye(2) + 0.2
-    value, slope = critic_tables.best_balanced_value((None, side, side))
-    scan = [critic_tables.balanced_value((None, side, side), scale * np.eye(2)) for scale in np.linspace(0.5, 3, 251)]
+    value, slope = tabular_critics.best_balanced_value((None, side, side))
+    scan = [tabular_critics.balanced_value((None, side, side), scale * np.eye(2)) for scale in np.linspace(0.5, 3, 251)]
     assert slope < 1e-9
     assert max(scan) <= value + 1e-14 <= max(scan) + 1e-4
 
 
 def test_refusals(joint):
     with pytest.raises(ValueError, match="expected two alike, >= 2"):
-        critic_tables.value(joint[0], np.zeros((2, 2)), 4)
+        tabular_critics.value(joint[0], np.zeros((2, 2)), 4)
     with pytest.raises(ValueError, match="1 candidates"):
-        critic_tables.value(joint[0], np.zeros((3, 4)), 1)
+        tabular_critics.value(joint[0], np.zeros((3, 4)), 1)

@@ -4,7 +4,8 @@ import pytest
 import torch
 from scipy import stats
 
-from helpers import critics, estimators
+from helpers import critics
+from helpers.information import estimators
 
 
 def correlated(count, generator):

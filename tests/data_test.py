@@ -11,7 +11,7 @@ import urllib.error
 import numpy as np
 import pytest
 
-from helpers import data
+from helpers.data import datasets as data
 
 NAMES = ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz")
 
@@ -200,7 +200,7 @@ def test_a_full_disk_leaves_the_folder_as_it_was(tiny, tmp_path, server, monkeyp
     server.update({name: (content, len(content)) for name, content in tiny.items()})
     cache = tmp_path / "c"
     put(cache, {NAMES[1]: tiny[NAMES[1]]})
-    monkeypatch.setattr("helpers.storage.os.fdopen", FullDisk)
+    monkeypatch.setattr("helpers.files.os.fdopen", FullDisk)
     with pytest.raises(OSError, match=r"train-images.*not written.*No space left") as caught:
         data.fashion_mnist("train", cache=cache, download=True)
     assert caught.value.errno == errno.ENOSPC

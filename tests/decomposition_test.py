@@ -4,7 +4,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from helpers import decomposition, finite_worlds
+from helpers.papers.robust_contrastive import decomposition, finite_worlds
 
 
 @pytest.fixture

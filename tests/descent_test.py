@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from helpers import descent
+from helpers.optimise import newton
 
 
 def quadratic(matrix):
@@ -15,7 +15,7 @@ def test_descent_solves_a_singular_quadratic_without_moving_along_its_flat_direc
     rng = np.random.default_rng(0)
     centring = np.eye(6) - np.ones((6, 6)) / 6
     start = rng.standard_normal((6, 2))
-    found = descent.descend(*quadratic(centring), start, on_sphere=False, tolerance=1e-12)
+    found = newton.descend(*quadratic(centring), start, on_sphere=False, tolerance=1e-12)
     assert np.allclose(found, start.mean(0), atol=1e-10)
 
 
@@ -23,23 +23,23 @@ def test_descent_on_the_sphere_keeps_unit_rows_and_kills_the_tangential_gradient
     rng = np.random.default_rng(1)
     matrix = rng.standard_normal((5, 5))
     loss, product = quadratic(matrix + matrix.T)
-    start = descent.unit_rows(rng.standard_normal((5, 3)))
-    found = descent.descend(loss, product, start, on_sphere=True, tolerance=1e-12)
+    start = newton.unit_rows(rng.standard_normal((5, 3)))
+    found = newton.descend(loss, product, start, on_sphere=True, tolerance=1e-12)
     assert np.allclose(np.linalg.norm(found, axis=1), 1)
-    assert np.linalg.norm(descent.tangential(found, loss(found)[1])) <= 1e-11
+    assert np.linalg.norm(newton.tangential(found, loss(found)[1])) <= 1e-11
     assert loss(found)[0] < loss(start)[0]
 
 
 def test_newton_steps_finish_what_quasi_newton_leaves():
     # A quartic well: L-BFGS stops at its own tolerance 1e-6, the Newton steps go on.
     loss, product = (lambda x: (np.sum((x**2 - 1) ** 2), 4 * x * (x**2 - 1))), (lambda x: lambda v: (12 * x**2 - 4) * v)
-    found = descent.descend(loss, product, np.full((3, 1), 0.4), on_sphere=False, tolerance=1e-14)
+    found = newton.descend(loss, product, np.full((3, 1), 0.4), on_sphere=False, tolerance=1e-14)
     assert found == pytest.approx(np.ones((3, 1)), abs=1e-14)
 
 
 def test_tangential_is_a_projection():
     rng = np.random.default_rng(2)
-    points, vectors = descent.unit_rows(rng.standard_normal((2, 4, 3)))
-    once = descent.tangential(points, vectors)
-    assert np.allclose(descent.tangential(points, once), once)
+    points, vectors = newton.unit_rows(rng.standard_normal((2, 4, 3)))
+    once = newton.tangential(points, vectors)
+    assert np.allclose(newton.tangential(points, once), once)
     assert np.allclose(np.sum(once * points, axis=-1), 0)

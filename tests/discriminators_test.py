@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from scipy import optimize
 
-from helpers import discriminators, divergences
+from helpers.information import divergences
+from helpers.papers.robust_contrastive import discriminators
 
 
 def test_all_logits_reach_the_divergence():

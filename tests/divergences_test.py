@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from helpers import divergences
+from helpers.information import divergences
 
 
 @pytest.fixture

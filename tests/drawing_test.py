@@ -4,7 +4,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import pytest
 
-from helpers import drawing
+from helpers import figures
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def axes():
 
 
 def test_changes_start_where_the_row_above_ended(axes):
-    drawing.waterfall(axes, ["start", "up", "down", "end"], [1.0, 0.5, -0.2, 1.3], totals={0, 3})
+    figures.waterfall(axes, ["start", "up", "down", "end"], [1.0, 0.5, -0.2, 1.3], totals={0, 3})
     bars = [(bar.get_x(), bar.get_width()) for bar in axes.patches]
     assert bars == [(0, 1.0), (1.0, 0.5), (1.5, pytest.approx(-0.2)), (0, 1.3)]
     assert [text.get_text() for text in axes.texts] == ["1.000", "+0.500", "-0.200", "1.300"]
@@ -24,6 +24,6 @@ def test_changes_start_where_the_row_above_ended(axes):
 
 def test_a_waterfall_that_does_not_add_up_is_refused(axes):
     with pytest.raises(ValueError, match=r"row 2 \('end'\) is a total of 2\.0, but the changes lead to 1\.5"):
-        drawing.waterfall(axes, ["start", "up", "end"], [1.0, 0.5, 2.0], totals={0, 2})
+        figures.waterfall(axes, ["start", "up", "end"], [1.0, 0.5, 2.0], totals={0, 2})
     with pytest.raises(ValueError, match="row 0 must be a total"):
-        drawing.waterfall(axes, ["start", "up"], [1.0, 0.5], totals={1})
+        figures.waterfall(axes, ["start", "up"], [1.0, 0.5], totals={1})

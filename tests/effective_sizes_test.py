@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from helpers import effective_sizes
+from helpers.papers.multimodal_svd import scaling_collapse
 
 N = np.tile([640, 1280, 2560, 5120, 10240, 20480], 4).astype(float)
 SHARE = np.repeat([0.0, 0.25, 0.5, 0.75], 6)
@@ -13,29 +13,29 @@ def curve(size):
 
 @pytest.mark.parametrize("exponent", [0.0, 1.0, 2.0, 3.1])
 def test_the_exponent_is_found_beside_a_floor(exponent):
-    errors = curve(effective_sizes.effective_size(N, SHARE, exponent))
+    errors = curve(scaling_collapse.effective_size(N, SHARE, exponent))
     for values in (errors, np.log(errors), np.log(errors / (1 - errors))):
-        found = effective_sizes.collapse_exponent(values, N, SHARE, degree=4)
+        found = scaling_collapse.collapse_exponent(values, N, SHARE, degree=4)
         assert abs(found - exponent) < 0.06
-        assert effective_sizes.spread(values, N, SHARE, exponent=exponent, degree=6) < 2e-3
+        assert scaling_collapse.spread(values, N, SHARE, exponent=exponent, degree=6) < 2e-3
 
 
 def test_seeds_lead_and_do_not_mix():
     rng = np.random.default_rng(0)
-    exact = np.log(curve(effective_sizes.effective_size(N, SHARE, 2.0)))
+    exact = np.log(curve(scaling_collapse.effective_size(N, SHARE, 2.0)))
     noisy = exact + 0.02 * rng.standard_normal((200, 24))
-    found = effective_sizes.collapse_exponent(noisy[:12], N, SHARE, degree=3)
+    found = scaling_collapse.collapse_exponent(noisy[:12], N, SHARE, degree=3)
     assert found.shape == (12,)
-    assert found[3] == effective_sizes.collapse_exponent(noisy[3], N, SHARE, degree=3)
+    assert found[3] == scaling_collapse.collapse_exponent(noisy[3], N, SHARE, degree=3)
     assert abs(found.mean() - 2.0) < 4 * found.std(ddof=1) / np.sqrt(12)
-    spread = effective_sizes.spread(noisy, N, SHARE, exponent=2.0, degree=3)
+    spread = scaling_collapse.spread(noisy, N, SHARE, exponent=2.0, degree=3)
     assert abs(np.sqrt(np.mean(spread**2)) - 0.02) < 0.001  # degrees of freedom are counted
 
 
 def test_matched_cells_have_one_size_and_two_shares():
     for exponent, count in ((2, 4 + 4 + 2), (1, 5 + 5 + 4)):
-        pairs = effective_sizes.matched(N, SHARE, exponent=exponent)
-        sizes = effective_sizes.effective_size(N, SHARE, exponent)[pairs]
+        pairs = scaling_collapse.matched(N, SHARE, exponent=exponent)
+        sizes = scaling_collapse.effective_size(N, SHARE, exponent)[pairs]
         np.testing.assert_allclose(sizes[:, 0], sizes[:, 1])
         assert (SHARE[pairs[:, 0]] > SHARE[pairs[:, 1]]).all()
         assert len(pairs) == count
@@ -44,11 +44,11 @@ def test_matched_cells_have_one_size_and_two_shares():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: effective_sizes.spread([1.0, 2.0], [1, 2, 3], [0, 0, 0], exponent=2), r"values \(2,\)"),
-        (lambda: effective_sizes.spread([1.0, 2.0, 3.0], [1, 2, 3], [0, 0, 1.0], exponent=2), "shares below 1"),
-        (lambda: effective_sizes.spread([1.0, np.nan, 3.0], [1, 2, 3], [0, 0, 0], exponent=2), "finite"),
-        (lambda: effective_sizes.spread([1.0, 2.0], [1, 2], [0, 0.5], exponent=2), "degree 2"),
-        (lambda: effective_sizes.collapse_exponent(np.arange(5.0), np.arange(1, 6), np.zeros(5)), "share 0.0"),
+        (lambda: scaling_collapse.spread([1.0, 2.0], [1, 2, 3], [0, 0, 0], exponent=2), r"values \(2,\)"),
+        (lambda: scaling_collapse.spread([1.0, 2.0, 3.0], [1, 2, 3], [0, 0, 1.0], exponent=2), "shares below 1"),
+        (lambda: scaling_collapse.spread([1.0, np.nan, 3.0], [1, 2, 3], [0, 0, 0], exponent=2), "finite"),
+        (lambda: scaling_collapse.spread([1.0, 2.0], [1, 2], [0, 0.5], exponent=2), "degree 2"),
+        (lambda: scaling_collapse.collapse_exponent(np.arange(5.0), np.arange(1, 6), np.zeros(5)), "share 0.0"),
     ],
 )
 def test_what_cannot_be_fitted_is_refused(call, message):

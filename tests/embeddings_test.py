@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from helpers import embeddings, graphs, kernels, population_losses
+from helpers.losses import kernels, population_losses
+from helpers.optimise import newton
+from helpers.papers.spectral_clustering import population_minimisers
+from helpers.spectral import graphs
 
 
 @pytest.fixture
@@ -13,7 +16,7 @@ def rng():
 
 
 def test_examples_in_docstrings():
-    result = doctest.testmod(embeddings, extraglobs={"np": np})
+    result = doctest.testmod(population_minimisers, extraglobs={"np": np})
     assert result.attempted > 0
     assert result.failed == 0
 
@@ -24,7 +27,7 @@ def log_kernel(points, temperature, geometry):
     return points @ points.T / temperature
 
 
-@pytest.mark.parametrize("geometry", embeddings.GEOMETRIES)
+@pytest.mark.parametrize("geometry", population_minimisers.GEOMETRIES)
 @pytest.mark.parametrize("include_self", [False, True])
 def test_value_gradient_and_hessian_agree_with_autograd(rng, geometry, include_self):
     transition = graphs.random_transition(rng, 1, 6, include_self)[0]
@@ -35,21 +38,21 @@ def test_value_gradient_and_hessian_agree_with_autograd(rng, geometry, include_s
         scores = log_kernel(features, 0.7, geometry)
         return population_losses.infonce(torch.tensor(transition), scores, include_self=include_self).sum()
 
-    value, gradient = embeddings.value_and_gradient(points, transition, **options)
+    value, gradient = population_minimisers.value_and_gradient(points, transition, **options)
     tracked = torch.tensor(points, requires_grad=True)
     assert value == pytest.approx(loss(tracked).item(), rel=1e-13)
     (expected,) = torch.autograd.grad(loss(tracked), tracked)
     assert np.allclose(gradient, expected.numpy(), atol=1e-11)
-    product = embeddings._objective(transition, *options.values())[1](points)(step)
+    product = population_minimisers._objective(transition, *options.values())[1](points)(step)
     expected = torch.autograd.functional.hvp(loss, torch.tensor(points), torch.tensor(step))[1]
     assert np.allclose(product, expected.numpy(), atol=1e-10)
 
 
 def test_chances_are_rows_of_a_softmax(rng):
     points = rng.standard_normal((5, 2))
-    found = embeddings.chances(points, temperature=0.5, geometry="dot", include_self=True)
+    found = population_minimisers.chances(points, temperature=0.5, geometry="dot", include_self=True)
     assert np.allclose(found, torch.softmax(torch.tensor(points @ points.T / 0.5), 1).numpy())
-    found = embeddings.chances(points, temperature=0.5, geometry="free", include_self=False)
+    found = population_minimisers.chances(points, temperature=0.5, geometry="free", include_self=False)
     assert np.allclose(found.sum(1), 1)
     assert np.all(np.diagonal(found) == 0)
 
@@ -57,21 +60,21 @@ def test_chances_are_rows_of_a_softmax(rng):
 def test_divergence_is_a_kullback_leibler_sum(rng):
     transition, points = graphs.random_transition(rng, 1, 6, include_self=True)[0], rng.standard_normal((6, 2))
     settings = {"temperature": 1.3, "geometry": "free", "include_self": True}
-    kernel = embeddings.chances(points, **settings)
+    kernel = population_minimisers.chances(points, **settings)
     expected = np.sum(transition * np.log(transition / kernel))
-    assert embeddings.divergence(points, transition, **settings) == pytest.approx(expected, abs=1e-12)
+    assert population_minimisers.divergence(points, transition, **settings) == pytest.approx(expected, abs=1e-12)
 
 
-@pytest.mark.parametrize("geometry", embeddings.GEOMETRIES)
+@pytest.mark.parametrize("geometry", population_minimisers.GEOMETRIES)
 def test_minimise_reaches_a_critical_point_below_its_starts(rng, geometry):
     # Without self, inner products have no minimiser on sparse graphs; keep the dense transition's own diagonal there.
     transition = graphs.random_transition(rng, 1, 12, include_self=geometry == "dot", shape=5.0)[0]
     options = {"temperature": 1.0, "geometry": geometry, "include_self": geometry == "dot"}
-    found = embeddings.minimise(transition, dimension=2, restarts=3, rng=rng, **options)
+    found = population_minimisers.minimise(transition, dimension=2, restarts=3, rng=rng, **options)
     assert np.all(found.gradient_norms <= 1e-8)
     assert found.value == pytest.approx(found.values.min(), rel=1e-9)
     assert found.runs.shape == (3, 12, 2)
-    gradient = embeddings.value_and_gradient(found.features, transition, **options)[1]
+    gradient = population_minimisers.value_and_gradient(found.features, transition, **options)[1]
     if geometry == "sphere":
         assert np.allclose(np.linalg.norm(found.features, axis=1), 1)
         gradient -= np.sum(gradient * found.features, axis=1, keepdims=True) * found.features
@@ -81,21 +84,25 @@ def test_minimise_reaches_a_critical_point_below_its_starts(rng, geometry):
 def test_minimise_is_reproducible_and_takes_given_starts(rng):
     transition = graphs.random_transition(rng, 1, 8, include_self=False)[0]
     options = {"dimension": 2, "temperature": 1.0, "geometry": "free", "include_self": False, "restarts": 2}
-    first, second = (embeddings.minimise(transition, rng=np.random.default_rng(5), **options) for _ in range(2))
+    first, second = (
+        population_minimisers.minimise(transition, rng=np.random.default_rng(5), **options) for _ in range(2)
+    )
     assert np.array_equal(first.features, second.features)
-    again = embeddings.minimise(transition, rng=None, starts=first.runs, **options)
+    again = population_minimisers.minimise(transition, rng=None, starts=first.runs, **options)
     assert again.value == pytest.approx(first.value, abs=1e-10)
 
 
 def test_gradient_flow_starts_at_the_start_and_descends(rng):
     transition = graphs.random_transition(rng, 1, 8, include_self=False)[0]
     start, times = 1e-3 * rng.standard_normal((8, 2)), np.linspace(0, 20, 11)
-    path = embeddings.gradient_flow(transition, start, times, temperature=1.0, include_self=False)
+    path = population_minimisers.gradient_flow(transition, start, times, temperature=1.0, include_self=False)
     assert np.array_equal(path[0], start)
     options = {"temperature": 1.0, "geometry": "free", "include_self": False}
-    values = [embeddings.value_and_gradient(points, transition, **options)[0] for points in path]
+    values = [population_minimisers.value_and_gradient(points, transition, **options)[0] for points in path]
     assert np.all(np.diff(values) <= 1e-9)
-    finer = embeddings.gradient_flow(transition, start, times, temperature=1.0, include_self=False, precision=1e-12)
+    finer = population_minimisers.gradient_flow(
+        transition, start, times, temperature=1.0, include_self=False, precision=1e-12
+    )
     assert np.abs(path - finer).max() < 1e-6
 
 
@@ -115,7 +122,7 @@ def test_minimise_refuses(change, message):
     good = {"transition": (np.ones((3, 3)) - np.eye(3)) / 2, "dimension": 1, "temperature": 1.0, "geometry": "free"}
     options = good | {"include_self": False, "restarts": 1, "rng": np.random.default_rng(0)} | change
     with pytest.raises(ValueError, match=message):
-        embeddings.minimise(options.pop("transition"), **options)
+        population_minimisers.minimise(options.pop("transition"), **options)
 
 
 def test_of_restarts_that_tie_the_first_is_taken():
@@ -124,5 +131,5 @@ def test_of_restarts_that_tie_the_first_is_taken():
     def loss(points):
         return next(values), np.zeros_like(points)
 
-    found = embeddings.collect(loss, np.arange(6.0).reshape(3, 2, 1), on_sphere=False)
+    found = newton.collect(loss, np.arange(6.0).reshape(3, 2, 1), on_sphere=False)
     assert found.features.ravel().tolist() == [2.0, 3.0]

@@ -7,7 +7,7 @@ from sklearn.decomposition import PCA
 from torch import nn
 from torch.nn import functional
 
-from helpers import encoder_families
+from helpers.papers.mutual_information import encoder_families
 
 
 def test_principal_components_are_those_of_a_library():

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from helpers import encoder_measures
+from helpers.evaluation import encoder_measures
 
 
 def test_alignment_is_twice_one_minus_cosine():

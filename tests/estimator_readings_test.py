@@ -3,19 +3,19 @@ import math
 import numpy as np
 import pytest
 
-from helpers import estimator_readings, gaussian_gap
-from helpers.tables import mi_estimators
+from helpers.papers.mutual_information import estimator_benchmark, gaussian_gap
+from helpers.papers.mutual_information.tables import mi_estimators
 
 
 def test_the_gaussian_reference_agrees_with_the_quadrature_in_one_dimension():
     rng = np.random.default_rng(0)
-    found = estimator_readings.best_infonce("gaussian", [2], rng, dimension=1, batches=400)[0]
+    found = estimator_benchmark.best_infonce("gaussian", [2], rng, dimension=1, batches=400)[0]
     exact = 2 * math.log(2) - gaussian_gap.gap(2 * math.log(2), 64).item()
     assert found == pytest.approx(exact, abs=0.01)
 
 
 def test_every_curve_is_in_the_table():
-    assert {trained for trained, _ in estimator_readings.CURVES.values()} == set(mi_estimators.TRAINED)
+    assert {trained for trained, _ in estimator_benchmark.CURVES.values()} == set(mi_estimators.TRAINED)
 
 
 def test_readings_are_stacked_over_bits():
@@ -23,15 +23,15 @@ def test_readings_are_stacked_over_bits():
         def values(self, name, *, family, bits, trained):
             return np.array([bits, len(trained), len(name)])
 
-    found = estimator_readings.recorded_readings(Table(), "classes", [2, 4])
+    found = estimator_benchmark.recorded_readings(Table(), "classes", [2, 4])
     assert found["SMILE 1"].tolist() == [[2, 2, 7], [4, 2, 7]]
-    assert set(estimator_readings.PUBLISHED) == set(mi_estimators.FAMILIES)
+    assert set(estimator_benchmark.PUBLISHED) == set(mi_estimators.FAMILIES)
 
 
 @pytest.mark.parametrize("law", [np.eye(3) / 3, 0.5])
 def test_gap_curves_start_at_the_information_and_agree(law):
     information = math.log(3) if np.ndim(law) else 0.5
-    exact, bound, limit, points = estimator_readings.gap_curves(law, [1, 4, 1000], [1, 4], np.random.default_rng(0))
+    exact, bound, limit, points = estimator_benchmark.gap_curves(law, [1, 4, 1000], [1, 4], np.random.default_rng(0))
     assert exact[0] == pytest.approx(information, abs=1e-9)
     assert points[0] == pytest.approx(information, abs=0.1)
     assert points[1] == pytest.approx(exact[1], abs=0.05)
@@ -40,15 +40,15 @@ def test_gap_curves_start_at_the_information_and_agree(law):
 
 
 def test_batches_have_their_information_and_libraries_read_it():
-    critic, first, second = estimator_readings.gaussian_batches(
+    critic, first, second = estimator_benchmark.gaussian_batches(
         np.random.default_rng(1), 1.0, batches=4, candidates=800
     )
     assert critic(first, second).diagonal(dim1=1, dim2=2).mean().item() == pytest.approx(1.0, abs=0.1)
-    read = estimator_readings.nearest_neighbours(first, second, seed=0)
+    read = estimator_benchmark.nearest_neighbours(first, second, seed=0)
     assert read.shape == (4, 2)
     assert read.mean(axis=0).tolist() == pytest.approx([1.0, 1.0], abs=0.1)  # NPEET in bits would read 1.44
 
 
 def test_a_law_without_information_is_refused():
     with pytest.raises(ValueError, match="nats is 0"):
-        estimator_readings.gap_curves(0.0, [1], [1, 2], np.random.default_rng(0))
+        estimator_benchmark.gap_curves(0.0, [1], [1, 2], np.random.default_rng(0))

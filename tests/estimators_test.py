@@ -3,7 +3,8 @@ import math
 import pytest
 import torch
 
-from helpers import critics, estimators
+from helpers import critics
+from helpers.information import estimators
 
 OPTIONS = {method: {} for method in estimators.METHODS} | {"smile": {"clip": 1.5}, "tuba": {}}
 

@@ -3,7 +3,8 @@ import pytest
 import torch
 from sklearn.metrics import adjusted_rand_score
 
-from helpers import evaluation, models
+from helpers import evaluation
+from helpers.networks import encoders
 
 
 def blobs(rng, n, spread):
@@ -12,7 +13,7 @@ def blobs(rng, n, spread):
 
 
 def test_frozen_features_match_a_direct_pass_and_keep_the_mode():
-    model = models.encoder((16, 8, 4), (4, 2), batch_norm=True, normalise=True, seed=0).train()
+    model = encoders.encoder((16, 8, 4), (4, 2), batch_norm=True, normalise=True, seed=0).train()
     images = np.random.default_rng(0).random((50, 4, 4), dtype=np.float32)
     features = evaluation.frozen_features(model, images, batch=7)
     assert model.training

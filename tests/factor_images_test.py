@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from helpers import factor_images
+from helpers.data import factor_images
 
 
 def test_every_combination_has_its_own_image_and_is_decoded():

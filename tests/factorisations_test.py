@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from helpers import embeddings, factorisations, graphs, spectra
+from helpers.papers.spectral_clustering import factorisations, population_minimisers
+from helpers.spectral import graphs, subspaces
 
 
 @pytest.fixture
@@ -17,7 +18,7 @@ def test_spectral_minimiser_is_the_truncated_eigendecomposition(rng):
     scale = np.sqrt(joint.sum(1))
     target = joint / np.outer(scale, scale)
     found = factorisations.spectral(target, dimension=3, restarts=4, rng=rng)
-    best = spectra.positive_part(target, 3)
+    best = subspaces.positive_part(target, 3)
     assert np.allclose(found.features @ found.features.T, best, atol=1e-9)
     assert np.all(found.gradient_norms < 1e-9)
 
@@ -25,7 +26,7 @@ def test_spectral_minimiser_is_the_truncated_eigendecomposition(rng):
 def test_wrong_critical_points_are_critical_and_not_minimal(rng):
     matrix = rng.standard_normal((5, 5))
     matrix = matrix @ matrix.T
-    values, vectors = spectra.top_eigenvectors(matrix, 5)
+    values, vectors = subspaces.top_eigenvectors(matrix, 5)
     points, gaps = factorisations.wrong_critical_points(values, vectors, 2)
     assert len(points) == 1 + 5 + 10 - 1
     residual = matrix - points @ np.swapaxes(points, 1, 2)
@@ -43,7 +44,7 @@ def test_wrong_critical_points_without_enough_positive_eigenvalues():
 def test_bimodal_minimiser_is_the_truncated_svd(rng):
     target = rng.standard_normal((6, 8))
     found = factorisations.bimodal(target, dimension=2, restarts=4, rng=rng)
-    left, values, right = spectra.truncated_svd(target, 2)
+    left, values, right = subspaces.truncated_svd(target, 2)
     product = found.features[:6] @ found.features[6:].T
     assert np.allclose(product, (left * values) @ right.T, atol=1e-9)
 
@@ -85,7 +86,7 @@ def test_weak_signal_without_uneven_norms_is_spectral(rng):
     angle = 2 * np.pi * np.arange(9) / 9
     waves = np.column_stack([np.cos(angle), np.sin(angle)])
     found = factorisations.weak_signal(waves @ waves.T, dimension=2, restarts=3, rng=rng)
-    assert spectra.largest_angle(found.features, waves) < 1e-6
+    assert subspaces.largest_angle(found.features, waves) < 1e-6
     assert np.allclose(found.features @ found.features.T, 9 * waves @ waves.T, atol=1e-8)
 
 
@@ -94,7 +95,7 @@ def test_classical_scaling_attains_a_reversible_transition(rng, surplus):
     similarity = graphs.symmetrised(graphs.random_weights(rng, 1, 6))[0]
     transition = graphs.row_stochastic(similarity, include_self=False)
     points, spreads = factorisations.classical_scaling(similarity, temperature=0.7, surplus=surplus)
-    found = embeddings.divergence(points, transition, temperature=0.7, geometry="free", include_self=False)
+    found = population_minimisers.divergence(points, transition, temperature=0.7, geometry="free", include_self=False)
     assert found == pytest.approx(0, abs=1e-12)
     assert np.sum(spreads > 1e-10) == (5 if surplus else 4)
     assert np.allclose(np.sum(points**2, axis=0), spreads, atol=1e-12)

@@ -53,21 +53,31 @@ def kinks_never_opened(original):
 
 NOTEBOOK = "02_alpha_cl"
 FAULTS = [
-    Fault("factor 1/2 dropped", "pair_weights.half_squared_distances", doubled_distances, NOTEBOOK, "AC-D1"),
-    Fault("factor 1/2 dropped", "pair_weights.half_squared_distances", doubled_distances, NOTEBOOK, "AC-T1"),
-    Fault("factor 1/2 dropped", "pair_weights.half_squared_distances", doubled_distances, NOTEBOOK, "AC-R1"),
-    Fault("sign of C_alpha", "pair_weights.contrastive_covariance", negated, NOTEBOOK, "AC-D4"),
-    Fault("sign of C_alpha", "pair_weights.contrastive_covariance", negated, NOTEBOOK, "AC-R3"),
-    Fault("sign of C_alpha", "pair_weights.contrastive_covariance", negated, NOTEBOOK, "AC-L3"),
-    Fault("a forgotten member in xi", "pair_weights.anchor_losses", last_stranger_forgotten, NOTEBOOK, "AC-D2"),
+    Fault("factor 1/2 dropped", "losses.pair_family.half_squared_distances", doubled_distances, NOTEBOOK, "AC-D1"),
+    Fault("factor 1/2 dropped", "losses.pair_family.half_squared_distances", doubled_distances, NOTEBOOK, "AC-T1"),
+    Fault("factor 1/2 dropped", "losses.pair_family.half_squared_distances", doubled_distances, NOTEBOOK, "AC-R1"),
+    Fault("sign of C_alpha", "losses.pair_family.contrastive_covariance", negated, NOTEBOOK, "AC-D4"),
+    Fault("sign of C_alpha", "losses.pair_family.contrastive_covariance", negated, NOTEBOOK, "AC-R3"),
+    Fault("sign of C_alpha", "losses.pair_family.contrastive_covariance", negated, NOTEBOOK, "AC-L3"),
+    Fault("a forgotten member in xi", "losses.pair_family.anchor_losses", last_stranger_forgotten, NOTEBOOK, "AC-D2"),
     Fault(
-        "a forgotten member in xi", "pair_weights.pair_weights", last_stranger_forgotten_in_weights, NOTEBOOK, "AC-T1"
+        "a forgotten member in xi",
+        "losses.pair_family.pair_weights",
+        last_stranger_forgotten_in_weights,
+        NOTEBOOK,
+        "AC-T1",
     ),
     Fault(
-        "eps outside the logarithm", "pair_weights.infonce", positive_weight_outside_the_logarithm, NOTEBOOK, "AC-D3"
+        "eps outside the logarithm",
+        "losses.pair_family.infonce",
+        positive_weight_outside_the_logarithm,
+        NOTEBOOK,
+        "AC-D3",
     ),
-    Fault("alpha's derivative flowing", "pair_rules.PAIR_LOSSES", derivative_through_the_weights, NOTEBOOK, "AC-E2"),
-    Fault("weights without unit sum", "pair_rules.entropy_weights", weights_without_unit_sum, NOTEBOOK, "AC-P1"),
-    Fault("weights of norm 1.1", "spheres.normalise", norm_too_large, NOTEBOOK, "AC-C3"),
-    Fault("kinks never opened", "relu_networks.kink_slopes", kinks_never_opened, NOTEBOOK, "AC-R5"),
+    Fault(
+        "alpha's derivative flowing", "losses.alpha_cl.PAIR_LOSSES", derivative_through_the_weights, NOTEBOOK, "AC-E2"
+    ),
+    Fault("weights without unit sum", "losses.alpha_cl.entropy_weights", weights_without_unit_sum, NOTEBOOK, "AC-P1"),
+    Fault("weights of norm 1.1", "optimise.manifolds.normalise", norm_too_large, NOTEBOOK, "AC-C3"),
+    Fault("kinks never opened", "papers.alpha_cl.relu_networks.kink_slopes", kinks_never_opened, NOTEBOOK, "AC-R5"),
 ]

@@ -4,7 +4,8 @@ import numpy as np
 import torch
 from faults import Fault, with_options
 
-from helpers import class_counts, variational
+from helpers.information import variational_bounds
+from helpers.papers.mutual_information import class_counts
 
 NOTEBOOK = "03_mutual_information"
 
@@ -54,7 +55,7 @@ def leading_term_doubled(original):
 
 def logarithm_forgotten(_):
     """E_P f - E_Q exp(f) + 1 for Donsker and Varadhan's bound."""
-    return lambda joint, critic: variational.tuba(joint, critic, torch.zeros(critic.shape[-1]))
+    return lambda joint, critic: variational_bounds.tuba(joint, critic, torch.zeros(critic.shape[-1]))
 
 
 def clipped_from_above_only(_):
@@ -124,50 +125,132 @@ def classes_ignored(original):
 
 
 FAULTS = [
-    Fault("bits for nats", "information.mutual_information", in_bits, NOTEBOOK, "MI-T1"),
-    Fault("bits for nats", "information.entropy", in_bits, NOTEBOOK, "MI-T2"),
-    Fault("conditioning on the wrong variable", "information.conditional_entropy", transposed, NOTEBOOK, "MI-T2"),
-    Fault("Fano without e log(C-1)", "information.fano", no_error_term, NOTEBOOK, "MI-M1"),
+    Fault("bits for nats", "information.laws.mutual_information", in_bits, NOTEBOOK, "MI-T1"),
+    Fault("bits for nats", "information.laws.entropy", in_bits, NOTEBOOK, "MI-T2"),
+    Fault("conditioning on the wrong variable", "information.laws.conditional_entropy", transposed, NOTEBOOK, "MI-T2"),
+    Fault("Fano without e log(C-1)", "information.laws.fano", no_error_term, NOTEBOOK, "MI-M1"),
     Fault(
         "sampling without replacement",
-        "pairings.sample_same_class",
+        "papers.mutual_information.pair_laws.sample_same_class",
         with_options(include_self=False),
         NOTEBOOK,
         "MI-D2",
     ),
-    Fault("sampling without replacement", "pairings.pool_table", with_options(include_self=False), NOTEBOOK, "MI-T5"),
-    Fault("sampling with replacement", "class_counts.without_replacement", with_replacement, NOTEBOOK, "MI-S12"),
-    Fault("redrawn read as changed", "pairings.copy_table", changed_for_redrawn, NOTEBOOK, "MI-T8"),
-    Fault("read in sample", "critics.post_training_information", read_in_sample, NOTEBOOK, "MI-M3"),
-    Fault("critic transposed", "estimators.values", critic_transposed, NOTEBOOK, "MI-D3"),
-    Fault("one negative too many", "contrast_gap.expected_infonce", one_candidate_too_many, NOTEBOOK, "MI-B1"),
+    Fault(
+        "sampling without replacement",
+        "papers.mutual_information.pair_laws.pool_table",
+        with_options(include_self=False),
+        NOTEBOOK,
+        "MI-T5",
+    ),
+    Fault(
+        "sampling with replacement",
+        "papers.mutual_information.class_counts.without_replacement",
+        with_replacement,
+        NOTEBOOK,
+        "MI-S12",
+    ),
+    Fault(
+        "redrawn read as changed",
+        "papers.mutual_information.pair_laws.copy_table",
+        changed_for_redrawn,
+        NOTEBOOK,
+        "MI-T8",
+    ),
+    Fault("read in sample", "critics.fitting.post_training_information", read_in_sample, NOTEBOOK, "MI-M3"),
+    Fault("critic transposed", "information.estimators.values", critic_transposed, NOTEBOOK, "MI-D3"),
+    Fault(
+        "one negative too many",
+        "papers.mutual_information.infonce_gap.expected_infonce",
+        one_candidate_too_many,
+        NOTEBOOK,
+        "MI-B1",
+    ),
     Fault(
         "positive missing from the denominator",
-        "losses.infonce_from_scores",
+        "losses.scores.infonce_from_scores",
         with_options(positive_in_denominator=False),
         NOTEBOOK,
         "MI-B2",
     ),
-    Fault("mean over K + 1 candidates", "contrast_gap.counted_gap", one_candidate_too_many, NOTEBOOK, "MI-B4"),
-    Fault("chi2/K for chi2/(2K)", "contrast_gap.gap_expansion", leading_term_doubled, NOTEBOOK, "MI-B5"),
-    Fault("NWJ without its 1/e", "variational.nwj", one_over_e_forgotten, NOTEBOOK, "MI-B6"),
-    Fault("no logarithm", "variational.donsker_varadhan", logarithm_forgotten, NOTEBOOK, "MI-B7"),
-    Fault("clipped from above only", "variational.smile", clipped_from_above_only, NOTEBOOK, "MI-B9"),
-    Fault("classes balanced in the batch", "class_counts.draw_labels", balanced_labels, NOTEBOOK, "MI-S1"),
-    Fault("2B - 1 for B", "class_counts.best_value", every_view_a_candidate, NOTEBOOK, "MI-S1"),
-    Fault("mean inside the logarithm", "class_counts.best_value", mean_inside_the_logarithm, NOTEBOOK, "MI-S1"),
+    Fault(
+        "mean over K + 1 candidates",
+        "papers.mutual_information.infonce_gap.counted_gap",
+        one_candidate_too_many,
+        NOTEBOOK,
+        "MI-B4",
+    ),
+    Fault(
+        "chi2/K for chi2/(2K)",
+        "papers.mutual_information.infonce_gap.gap_expansion",
+        leading_term_doubled,
+        NOTEBOOK,
+        "MI-B5",
+    ),
+    Fault("NWJ without its 1/e", "information.variational_bounds.nwj", one_over_e_forgotten, NOTEBOOK, "MI-B6"),
+    Fault("no logarithm", "information.variational_bounds.donsker_varadhan", logarithm_forgotten, NOTEBOOK, "MI-B7"),
+    Fault(
+        "clipped from above only", "information.variational_bounds.smile", clipped_from_above_only, NOTEBOOK, "MI-B9"
+    ),
+    Fault(
+        "classes balanced in the batch",
+        "papers.mutual_information.class_counts.draw_labels",
+        balanced_labels,
+        NOTEBOOK,
+        "MI-S1",
+    ),
+    Fault(
+        "2B - 1 for B", "papers.mutual_information.class_counts.best_value", every_view_a_candidate, NOTEBOOK, "MI-S1"
+    ),
+    Fault(
+        "mean inside the logarithm",
+        "papers.mutual_information.class_counts.best_value",
+        mean_inside_the_logarithm,
+        NOTEBOOK,
+        "MI-S1",
+    ),
     Fault(
         "positive missing from the denominator",
-        "losses.infonce_from_scores",
+        "losses.scores.infonce_from_scores",
         with_options(positive_in_denominator=False),
         NOTEBOOK,
         "MI-S2",
     ),
-    Fault("classes balanced in the batch", "class_counts.draw", balanced_counts, NOTEBOOK, "MI-S5"),
-    Fault("plug-in without its correction", "plug_in.correction", not_corrected, NOTEBOOK, "MI-S6"),
-    Fault("log p(x, y) for log r", "contrast_gap.log_density_ratio", marginal_forgotten, NOTEBOOK, "MI-S7"),
-    Fault("negatives independent", "class_counts.two_view_loss", negatives_drawn_independently, NOTEBOOK, "MI-S13"),
-    Fault("states with different laws merged", "views.minimal_sufficient", merged_too_eagerly, NOTEBOOK, "MI-I1"),
-    Fault("one encoder forgotten", "views.partitions", one_partition_lost, NOTEBOOK, "MI-I5"),
-    Fault("labels ignored when pairing", "critics.same_class_pairs", classes_ignored, NOTEBOOK, "MI-E2"),
+    Fault(
+        "classes balanced in the batch",
+        "papers.mutual_information.class_counts.draw",
+        balanced_counts,
+        NOTEBOOK,
+        "MI-S5",
+    ),
+    Fault("plug-in without its correction", "information.plug_in.correction", not_corrected, NOTEBOOK, "MI-S6"),
+    Fault(
+        "log p(x, y) for log r",
+        "papers.mutual_information.infonce_gap.log_density_ratio",
+        marginal_forgotten,
+        NOTEBOOK,
+        "MI-S7",
+    ),
+    Fault(
+        "negatives independent",
+        "papers.mutual_information.class_counts.two_view_loss",
+        negatives_drawn_independently,
+        NOTEBOOK,
+        "MI-S13",
+    ),
+    Fault(
+        "states with different laws merged",
+        "papers.mutual_information.partitions.minimal_sufficient",
+        merged_too_eagerly,
+        NOTEBOOK,
+        "MI-I1",
+    ),
+    Fault(
+        "one encoder forgotten",
+        "papers.mutual_information.partitions.partitions",
+        one_partition_lost,
+        NOTEBOOK,
+        "MI-I5",
+    ),
+    Fault("labels ignored when pairing", "critics.fitting.same_class_pairs", classes_ignored, NOTEBOOK, "MI-E2"),
 ]

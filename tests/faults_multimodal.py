@@ -4,7 +4,8 @@ import numpy as np
 import torch
 from faults import Fault
 
-from helpers import multimodal, pair_loss_family
+from helpers.losses import pair_loss_family
+from helpers.papers.multimodal_svd import spiked_model
 
 NOTEBOOK = "04_multimodal_svd"
 
@@ -26,7 +27,7 @@ def divided_by_n(original):
 
 def factor_on_the_softmax(_):
     def clip_cross_covariance(left, right, scores, *, temperature, positive_weight):
-        weights = multimodal.softmax_weights(scores, temperature=temperature)
+        weights = spiked_model.softmax_weights(scores, temperature=temperature)
         left, right = np.asarray(left), np.asarray(right)
         return np.swapaxes(left, -1, -2) @ (right - positive_weight * (weights @ right)) / left.shape[-2]
 
@@ -84,7 +85,7 @@ def pairs_transposed(original):
 
 def factor_on_the_pseudo_softmax(_):
     def pseudo_pair_covariance(left, right, pairs, scores, *, temperature, positive_weight):
-        spread = multimodal.softmax_weights(scores, temperature=temperature) @ right
+        spread = spiked_model.softmax_weights(scores, temperature=temperature) @ right
         return (left[pairs[:, 0]].T @ right[pairs[:, 1]] - positive_weight * left.T @ spread) / len(left)
 
     return pseudo_pair_covariance
@@ -138,36 +139,126 @@ def pairs_as_they_come(_):
 
 
 FAULTS = [
-    Fault("beta with - 1", "pair_loss_family.signed_weights", own_weight_minus_one, NOTEBOOK, "MM-P1"),
-    Fault("beta with - 1", "pair_loss_family.signed_weights", own_weight_minus_one, NOTEBOOK, "MM-C71"),
-    Fault("beta with - 1", "pair_loss_family.signed_weights", own_weight_minus_one, NOTEBOOK, "MM-P1b"),
-    Fault("1/n for 1/(n-1)", "multimodal.contrastive_cross_covariance", divided_by_n, NOTEBOOK, "MM-R1"),
-    Fault("1/n for 1/(n-1)", "multimodal.contrastive_cross_covariance", divided_by_n, NOTEBOOK, "MM-M1"),
-    Fault("nu on the softmax", "multimodal.clip_cross_covariance", factor_on_the_softmax, NOTEBOOK, "MM-R1"),
-    Fault("nu on the strangers", "pair_loss_family.anchor_losses", factor_on_the_strangers, NOTEBOOK, "MM-D2"),
-    Fault("softmax of one direction", "multimodal.softmax_weights", softmax_over_rows, NOTEBOOK, "MM-GD"),
-    Fault("penalty ignored in the SVD", "multimodal.best_encoders", penalty_ignored, NOTEBOOK, "MM-L1"),
-    Fault("(1-p) missing", "multimodal.first_order_error", share_forgotten, NOTEBOOK, "MM-T1s"),
+    Fault("beta with - 1", "losses.pair_loss_family.signed_weights", own_weight_minus_one, NOTEBOOK, "MM-P1"),
+    Fault("beta with - 1", "losses.pair_loss_family.signed_weights", own_weight_minus_one, NOTEBOOK, "MM-C71"),
+    Fault("beta with - 1", "losses.pair_loss_family.signed_weights", own_weight_minus_one, NOTEBOOK, "MM-P1b"),
+    Fault(
+        "1/n for 1/(n-1)",
+        "papers.multimodal_svd.spiked_model.contrastive_cross_covariance",
+        divided_by_n,
+        NOTEBOOK,
+        "MM-R1",
+    ),
+    Fault(
+        "1/n for 1/(n-1)",
+        "papers.multimodal_svd.spiked_model.contrastive_cross_covariance",
+        divided_by_n,
+        NOTEBOOK,
+        "MM-M1",
+    ),
+    Fault(
+        "nu on the softmax",
+        "papers.multimodal_svd.spiked_model.clip_cross_covariance",
+        factor_on_the_softmax,
+        NOTEBOOK,
+        "MM-R1",
+    ),
+    Fault("nu on the strangers", "losses.pair_loss_family.anchor_losses", factor_on_the_strangers, NOTEBOOK, "MM-D2"),
+    Fault(
+        "softmax of one direction",
+        "papers.multimodal_svd.spiked_model.softmax_weights",
+        softmax_over_rows,
+        NOTEBOOK,
+        "MM-GD",
+    ),
+    Fault(
+        "penalty ignored in the SVD",
+        "papers.multimodal_svd.spiked_model.best_encoders",
+        penalty_ignored,
+        NOTEBOOK,
+        "MM-L1",
+    ),
+    Fault("(1-p) missing", "papers.multimodal_svd.spiked_model.first_order_error", share_forgotten, NOTEBOOK, "MM-T1s"),
     Fault(
         "S without its negative part",
-        "multimodal.contrastive_cross_covariance",
+        "papers.multimodal_svd.spiked_model.contrastive_cross_covariance",
         positive_pairs_alone,
         NOTEBOOK,
         "MM-M1",
     ),
-    Fault("diagonal not deleted", "masked_views.without_diagonal", diagonal_kept, NOTEBOOK, "MM-S1"),
-    Fault("1-p for its square", "masked_views.break_even", price_of_right_pairs, NOTEBOOK, "MM-S2"),
-    Fault("nu on the softmax", "pseudo_pairs.pseudo_pair_covariance", factor_on_the_pseudo_softmax, NOTEBOOK, "MM-P82"),
-    Fault("nu on the softmax", "pseudo_pairs.pseudo_pair_covariance", factor_on_the_pseudo_softmax, NOTEBOOK, "MM-T41"),
-    Fault("pseudo-pairs transposed", "pseudo_pairs.candidates", pairs_transposed, NOTEBOOK, "MM-T41"),
-    Fault("pseudo-pairs transposed", "pseudo_pairs.best_candidates", pairs_transposed, NOTEBOOK, "MM-D42"),
-    Fault("aligned for shuffled data", "pseudo_pairs.hidden_pairing", aligned, NOTEBOOK, "MM-T41"),
-    Fault("candidates not asked for", "pseudo_pairs.best_candidates", largest_entries, NOTEBOOK, "MM-D42"),
-    Fault("20 % more strangers", "retrieval.hit_probability", more_strangers, NOTEBOOK, "MM-X1"),
-    Fault("half the wrong pairs", "multimodal.pairings", fewer_wrong_pairs, NOTEBOOK, "MM-T71"),
-    Fault("aligned for shuffled minibatches", "two_towers.shuffled", batches_stay_aligned, NOTEBOOK, "MM-F2"),
-    Fault("pseudo-pairs transposed", "two_towers.best_partners", indices_transposed, NOTEBOOK, "MM-X3"),
-    Fault("one side not normalised", "partitioning.normalised", one_side_not_normalised, NOTEBOOK, "MM-B1"),
-    Fault("variance p' for p'(1 - p')", "partitioning.signal_to_noise", variance_of_poisson, NOTEBOOK, "MM-B1"),
-    Fault("pairs in their stored order", "pseudo_pairs.one_to_one", pairs_as_they_come, NOTEBOOK, "MM-X6"),
+    Fault("diagonal not deleted", "papers.multimodal_svd.masking.without_diagonal", diagonal_kept, NOTEBOOK, "MM-S1"),
+    Fault("1-p for its square", "papers.multimodal_svd.masking.break_even", price_of_right_pairs, NOTEBOOK, "MM-S2"),
+    Fault(
+        "nu on the softmax",
+        "papers.multimodal_svd.pseudo_pairs.pseudo_pair_covariance",
+        factor_on_the_pseudo_softmax,
+        NOTEBOOK,
+        "MM-P82",
+    ),
+    Fault(
+        "nu on the softmax",
+        "papers.multimodal_svd.pseudo_pairs.pseudo_pair_covariance",
+        factor_on_the_pseudo_softmax,
+        NOTEBOOK,
+        "MM-T41",
+    ),
+    Fault(
+        "pseudo-pairs transposed", "papers.multimodal_svd.pseudo_pairs.candidates", pairs_transposed, NOTEBOOK, "MM-T41"
+    ),
+    Fault(
+        "pseudo-pairs transposed",
+        "papers.multimodal_svd.pseudo_pairs.best_candidates",
+        pairs_transposed,
+        NOTEBOOK,
+        "MM-D42",
+    ),
+    Fault(
+        "aligned for shuffled data", "papers.multimodal_svd.pseudo_pairs.hidden_pairing", aligned, NOTEBOOK, "MM-T41"
+    ),
+    Fault(
+        "candidates not asked for",
+        "papers.multimodal_svd.pseudo_pairs.best_candidates",
+        largest_entries,
+        NOTEBOOK,
+        "MM-D42",
+    ),
+    Fault(
+        "20 % more strangers", "papers.multimodal_svd.retrieval_laws.hit_probability", more_strangers, NOTEBOOK, "MM-X1"
+    ),
+    Fault("half the wrong pairs", "papers.multimodal_svd.spiked_model.pairings", fewer_wrong_pairs, NOTEBOOK, "MM-T71"),
+    Fault(
+        "aligned for shuffled minibatches",
+        "papers.multimodal_svd.dual_encoder.shuffled",
+        batches_stay_aligned,
+        NOTEBOOK,
+        "MM-F2",
+    ),
+    Fault(
+        "pseudo-pairs transposed",
+        "papers.multimodal_svd.dual_encoder.best_partners",
+        indices_transposed,
+        NOTEBOOK,
+        "MM-X3",
+    ),
+    Fault(
+        "one side not normalised",
+        "papers.multimodal_svd.partitioning.normalised",
+        one_side_not_normalised,
+        NOTEBOOK,
+        "MM-B1",
+    ),
+    Fault(
+        "variance p' for p'(1 - p')",
+        "papers.multimodal_svd.partitioning.signal_to_noise",
+        variance_of_poisson,
+        NOTEBOOK,
+        "MM-B1",
+    ),
+    Fault(
+        "pairs in their stored order",
+        "papers.multimodal_svd.pseudo_pairs.one_to_one",
+        pairs_as_they_come,
+        NOTEBOOK,
+        "MM-X6",
+    ),
 ]

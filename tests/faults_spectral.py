@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from faults import Fault, with_options
 
-from helpers import graphs
+from helpers.spectral import graphs
 
 
 def wrong_sign_of_log_partition(_):
@@ -59,24 +59,48 @@ def mean_of_logarithms(_):
 
 NOTEBOOK = "01_spectral_clustering"
 FAULTS = [
-    Fault("1/tau dropped", "kernels.log_gaussian", temperature_dropped, NOTEBOOK, "SC-L4"),
-    Fault("1/tau dropped", "kernels.log_gaussian", temperature_dropped, NOTEBOOK, "SC-X4"),
-    Fault("Laplacian not symmetrised", "graphs.laplacian", not_symmetrised, NOTEBOOK, "SC-D4"),
-    Fault("Laplacian not symmetrised", "graphs.laplacian", not_symmetrised, NOTEBOOK, "SC-T1"),
-    Fault("symmetrised without 1/2", "graphs.symmetrised", half_dropped, NOTEBOOK, "SC-L4"),
-    Fault("diagonal on one side", "population_losses.infonce", with_options(include_self=True), NOTEBOOK, "SC-L2"),
-    Fault("diagonal on one side", "subgraphs.cross_entropy", with_options(include_self=True), NOTEBOOK, "SC-T1"),
-    Fault("wrong sign of log R", "population_losses.infonce", wrong_sign_of_log_partition, NOTEBOOK, "SC-L3"),
-    Fault("n edges in all", "subgraphs.cross_entropy", with_options(restriction="edge_count"), NOTEBOOK, "SC-D3"),
-    Fault("rows and columns exchanged", "graphs.row_stochastic", columns_normalised, NOTEBOOK, "SC-L1"),
+    Fault("1/tau dropped", "losses.kernels.log_gaussian", temperature_dropped, NOTEBOOK, "SC-L4"),
+    Fault("1/tau dropped", "losses.kernels.log_gaussian", temperature_dropped, NOTEBOOK, "SC-X4"),
+    Fault("Laplacian not symmetrised", "spectral.graphs.laplacian", not_symmetrised, NOTEBOOK, "SC-D4"),
+    Fault("Laplacian not symmetrised", "spectral.graphs.laplacian", not_symmetrised, NOTEBOOK, "SC-T1"),
+    Fault("symmetrised without 1/2", "spectral.graphs.symmetrised", half_dropped, NOTEBOOK, "SC-L4"),
     Fault(
-        "anchor in its denominator", "losses.ntxent_from_scores", with_options(include_self=True), NOTEBOOK, "SC-T1b"
+        "diagonal on one side", "losses.population_losses.infonce", with_options(include_self=True), NOTEBOOK, "SC-L2"
     ),
-    Fault("one negative too many", "negatives.expected_infonce", one_negative_too_many, NOTEBOOK, "SC-T1c"),
-    Fault("one negative too few", "losses.bank_infonce_from_scores", one_negative_too_few, NOTEBOOK, "SC-C3"),
-    Fault("1/tau dropped", "losses.clip_from_scores", with_options(temperature=1.0), NOTEBOOK, "SC-T2"),
-    Fault("edges for objects", "population_losses.clip", edges_sampled, NOTEBOOK, "SC-T2b"),
-    Fault("exponent of the square", "kernels.log_exponential", exponent_of_the_square, NOTEBOOK, "SC-K1"),
-    Fault("exponent of the square", "kernels.log_exponential", exponent_of_the_square, NOTEBOOK, "SC-K4"),
-    Fault("mean of logs for log of sum", "kernels.log_sum", mean_of_logarithms, NOTEBOOK, "SC-K5"),
+    Fault(
+        "diagonal on one side",
+        "papers.spectral_clustering.random_fields.cross_entropy",
+        with_options(include_self=True),
+        NOTEBOOK,
+        "SC-T1",
+    ),
+    Fault("wrong sign of log R", "losses.population_losses.infonce", wrong_sign_of_log_partition, NOTEBOOK, "SC-L3"),
+    Fault(
+        "n edges in all",
+        "papers.spectral_clustering.random_fields.cross_entropy",
+        with_options(restriction="edge_count"),
+        NOTEBOOK,
+        "SC-D3",
+    ),
+    Fault("rows and columns exchanged", "spectral.graphs.row_stochastic", columns_normalised, NOTEBOOK, "SC-L1"),
+    Fault(
+        "anchor in its denominator",
+        "losses.scores.ntxent_from_scores",
+        with_options(include_self=True),
+        NOTEBOOK,
+        "SC-T1b",
+    ),
+    Fault(
+        "one negative too many",
+        "papers.spectral_clustering.finite_negatives.expected_infonce",
+        one_negative_too_many,
+        NOTEBOOK,
+        "SC-T1c",
+    ),
+    Fault("one negative too few", "losses.scores.bank_infonce_from_scores", one_negative_too_few, NOTEBOOK, "SC-C3"),
+    Fault("1/tau dropped", "losses.scores.clip_from_scores", with_options(temperature=1.0), NOTEBOOK, "SC-T2"),
+    Fault("edges for objects", "losses.population_losses.clip", edges_sampled, NOTEBOOK, "SC-T2b"),
+    Fault("exponent of the square", "losses.kernels.log_exponential", exponent_of_the_square, NOTEBOOK, "SC-K1"),
+    Fault("exponent of the square", "losses.kernels.log_exponential", exponent_of_the_square, NOTEBOOK, "SC-K4"),
+    Fault("mean of logs for log of sum", "losses.kernels.log_sum", mean_of_logarithms, NOTEBOOK, "SC-K5"),
 ]

@@ -1,10 +1,12 @@
 """Wrong formulas, put in on purpose: each must make the named claim fail by its own rule.
 
-A fault replaces one function of ``helpers`` by a wrong version; the claim's cells are then executed alone. A claim
+A fault replaces one function of ``helpers`` by a wrong version, wherever a module holds it;
+the claim's cells are then executed alone. A claim
 that does not notice would be a check that cannot fail.
 """
 
 import importlib
+import sys
 
 import faults_alpha
 import faults_information
@@ -27,12 +29,33 @@ def quick_run(tmp_path, monkeypatch):
     monkeypatch.setenv("DEVICE", "cpu")
 
 
+def put_in(fault, monkeypatch):
+    """Replace the original wherever a loaded helper module holds it; returns a list that grows with every call."""
+    module_name, name = fault.target.rsplit(".", 1)
+    original = getattr(importlib.import_module(f"helpers.{module_name}"), name)
+    wrong, called = fault.wrong(original), []
+    if not callable(original):
+        called.append(1)
+
+    def counted(*arguments, **options):
+        called.append(1)
+        return wrong(*arguments, **options)
+
+    replacement = counted if callable(original) else wrong
+
+    for key, module in list(sys.modules.items()):
+        if key.split(".")[0] == "helpers":
+            for attribute, value in list(vars(module).items()):
+                if value is original:
+                    monkeypatch.setattr(module, attribute, replacement)
+    return called
+
+
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.claim}: {fault.what}")
 def test_the_claim_notices(fault, monkeypatch):
-    module_name, name = fault.target.split(".")
-    module = importlib.import_module(f"helpers.{module_name}")
-    monkeypatch.setattr(module, name, fault.wrong(getattr(module, name)))
+    called = put_in(fault, monkeypatch)
     record = run_claim(fault.notebook, fault.claim)
+    assert called, f"{fault.claim} never calls {fault.target}"
     assert not record["holds"], f"{fault.claim} did not notice: {fault.what}"
 
 

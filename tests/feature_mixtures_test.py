@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from helpers import feature_mixtures, pair_weights, statistics
+from helpers import statistics
+from helpers.losses import pair_family
+from helpers.papers.alpha_cl import mixtures
 
 
 @pytest.fixture
@@ -11,7 +13,7 @@ def rng():
 
 
 def test_both_views_show_the_same_single_feature(rng):
-    views, other = feature_mixtures.one_hot_mixture(5, 9, 4, view_noise=0.3, rng=rng)
+    views, other = mixtures.one_hot_mixture(5, 9, 4, view_noise=0.3, rng=rng)
     assert views.shape == (5, 9, 4)
     assert torch.equal((views > 0).sum(-1), torch.ones(5, 9, dtype=torch.long))
     assert torch.equal(views > 0, other > 0)
@@ -19,26 +21,26 @@ def test_both_views_show_the_same_single_feature(rng):
 
 
 def test_covariance_of_a_mixture_has_no_positive_off_diagonal_entry(rng):
-    covariance, weights, views, other = feature_mixtures.random_problem(4, 3, view_noise=0.0, rng=rng)
+    covariance, weights, views, other = mixtures.random_problem(4, 3, view_noise=0.0, rng=rng)
     assert torch.equal(views, other)
     assert (weights.diagonal(dim1=1, dim2=2) == 0).all()
     assert (covariance[:, ~torch.eye(3, dtype=bool)] < 0).all()
     assert (torch.linalg.eigvalsh(covariance) > -1e-12).all()
     assert torch.allclose(torch.linalg.eigvalsh(covariance)[:, -1], torch.ones(4, dtype=torch.float64))
-    assert torch.allclose(pair_weights.contrastive_covariance(weights, views, other), covariance)
+    assert torch.allclose(pair_family.contrastive_covariance(weights, views, other), covariance)
 
 
 def test_mean_covariance_of_objects(rng):
-    views, other = feature_mixtures.object_views(3000, 6, objects=2, parts=2, strength=0.4, rng=rng)
-    weights = feature_mixtures.random_pair_weights(3000, 6, rng=rng)
-    scaled = pair_weights.contrastive_covariance(weights, views, other) / (2 * weights.sum((1, 2)))[:, None, None]
+    views, other = mixtures.object_views(3000, 6, objects=2, parts=2, strength=0.4, rng=rng)
+    weights = mixtures.random_pair_weights(3000, 6, rng=rng)
+    scaled = pair_family.contrastive_covariance(weights, views, other) / (2 * weights.sum((1, 2)))[:, None, None]
     mean = statistics.monte_carlo_mean(scaled)
-    expected = feature_mixtures.object_covariance(2, 2, 0.4).numpy()
+    expected = mixtures.object_covariance(2, 2, 0.4).numpy()
     assert (np.abs(mean.value - expected) < 5 * mean.standard_error).all()
 
 
 def test_without_augmentation_both_views_agree(rng):
-    views, other = feature_mixtures.object_views(2, 50, objects=3, parts=2, strength=0.0, rng=rng)
+    views, other = mixtures.object_views(2, 50, objects=3, parts=2, strength=0.0, rng=rng)
     assert torch.equal(views, other)
 
 
@@ -46,8 +48,8 @@ def test_search_and_enumeration_agree(rng):
     for _ in range(10):
         matrix = rng.standard_normal((6, 6))
         matrix = torch.from_numpy(matrix + matrix.T)
-        exact, vector = feature_mixtures.best_nonnegative(matrix)
-        values, vectors = feature_mixtures.search_nonnegative(matrix, starts=60, rng=rng)
+        exact, vector = mixtures.best_nonnegative(matrix)
+        values, vectors = mixtures.search_nonnegative(matrix, starts=60, rng=rng)
         assert values[0].item() == pytest.approx(exact, rel=1e-9)
         assert (vectors >= 0).all()
         assert (vector @ matrix @ vector).item() == pytest.approx(exact)
@@ -56,10 +58,10 @@ def test_search_and_enumeration_agree(rng):
 
 def test_refusals(rng):
     with pytest.raises(ValueError, match="samples is 5, expected at least twice the 3 features"):
-        feature_mixtures.one_hot_mixture(1, 5, 3, view_noise=0.0, rng=rng)
+        mixtures.one_hot_mixture(1, 5, 3, view_noise=0.0, rng=rng)
     with pytest.raises(ValueError, match="view_noise is -1"):
-        feature_mixtures.one_hot_mixture(1, 6, 3, view_noise=-1, rng=rng)
+        mixtures.one_hot_mixture(1, 6, 3, view_noise=-1, rng=rng)
     with pytest.raises(ValueError, match=r"strength is 1\.5"):
-        feature_mixtures.object_covariance(2, 2, 1.5)
+        mixtures.object_covariance(2, 2, 1.5)
     with pytest.raises(ValueError, match="17 features"):
-        feature_mixtures.best_nonnegative(torch.eye(17))
+        mixtures.best_nonnegative(torch.eye(17))

@@ -9,7 +9,7 @@ import pytest
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
-from helpers import agreement, figures, runtime, storage
+from helpers import figures, files, runtime
 
 TEXTS = {"caption": "A line.", "alt": "A rising line.", "counterpart": "none", "published": "none"}
 
@@ -32,7 +32,7 @@ def fresh(gallery):
 def test_picture_and_numbers_lie_side_by_side(gallery):
     show(gallery, [1.0, 2.0])
     folder = gallery.run.output / "99_test"
-    assert storage.read_csv(folder / "line.csv") == {"x": ["0", "1"], "y": ["1", "2"]}
+    assert files.read_csv(folder / "line.csv") == {"x": ["0", "1"], "y": ["1", "2"]}
     assert (folder / "line.png").read_bytes().startswith(b"\x89PNG")
     assert plt.get_fignums() == []
 
@@ -63,7 +63,7 @@ def test_finish_lists_captions_and_removes_stale_files(gallery):
     again.finish()
     folder = gallery.run.output / "99_test"
     assert sorted(path.name for path in folder.iterdir()) == ["figures.json", "line.csv", "line.png"]
-    assert storage.read_json(folder / "figures.json")[0]["alt"] == "A rising line."
+    assert files.read_json(folder / "figures.json")[0]["alt"] == "A rising line."
 
 
 def test_what_is_missing_or_twice_is_refused(gallery):
@@ -84,7 +84,7 @@ def test_a_full_disk_names_the_file_and_keeps_the_old_one(gallery, monkeypatch):
     def refuse(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(storage.os, "fsync", refuse)
+    monkeypatch.setattr(files.os, "fsync", refuse)
     with pytest.raises(OSError, match=r"line\.csv was not written"):
         show(fresh(gallery), [5.0, 6.0])
     assert (gallery.run.output / "99_test" / "line.csv").read_bytes() == before
@@ -94,13 +94,13 @@ def test_a_full_disk_names_the_file_and_keeps_the_old_one(gallery, monkeypatch):
 def test_moved_names_the_columns():
     stored = {"a": ["1", "2"], "b": ["x", "y"], "gone": ["1", "1"]}
     new = {"a": [1.0, 2.1], "b": ["x", "z"], "new": [1.0, 1.0]}
-    assert agreement.moved(stored, new, {"a": 0.01, "b": 0, "new": 0}) == ["a", "b", "gone", "new"]
-    assert agreement.moved({"a": ["1"]}, {"a": [1.0, 2.0]}, {"a": 0.1}) == ["a"]
+    assert files.moved(stored, new, {"a": 0.01, "b": 0, "new": 0}) == ["a", "b", "gone", "new"]
+    assert files.moved({"a": ["1"]}, {"a": [1.0, 2.0]}, {"a": 0.1}) == ["a"]
 
 
 def test_a_table_is_shown_as_markdown(monkeypatch):
     shown = []
-    monkeypatch.setattr(figures, "display", shown.append)
+    monkeypatch.setattr("IPython.display.display", shown.append)
     figures.show_table(["name", "value"], [["a", 1], ["b", "2.0"]])
     assert shown[0].data.splitlines() == ["| name | value |", "| --- | --- |", "| a | 1 |", "| b | 2.0 |"]
     with pytest.raises(ValueError, match="a row has 1 cells, expected 2"):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from helpers import filtering, multimodal, pseudo_pairs
+from helpers.papers.multimodal_svd import filtering, pseudo_pairs, spiked_model
 
 
 def test_teacher_keeps_the_pairs_it_believes():
@@ -37,15 +37,15 @@ def test_moments_against_simulation(true_pair, threshold):
 
 
 def test_without_a_threshold_the_law_is_that_of_the_linear_loss():
-    model = multimodal.spiked_model(np.random.default_rng(0), dimensions=(9, 8), rank=3, noise=(0.3, 0.6))
+    model = spiked_model.spiked_model(np.random.default_rng(0), dimensions=(9, 8), rank=3, noise=(0.3, 0.6))
     share = np.array([0.0, 0.4, 0.7])
     law = filtering.filtered_error(model, 100, share=share, threshold=-1e9)
-    assert np.allclose(law, multimodal.first_order_error(model, 100, share=share)[0], rtol=1e-6)
+    assert np.allclose(law, spiked_model.first_order_error(model, 100, share=share)[0], rtol=1e-6)
 
 
 def test_comparison_has_the_law_s_level():
     rng = np.random.default_rng(3)
-    model = multimodal.spiked_model(rng, dimensions=(9, 8), rank=3, noise=(0.2, 0.2), shape=(30,))
+    model = spiked_model.spiked_model(rng, dimensions=(9, 8), rank=3, noise=(0.2, 0.2), shape=(30,))
     plain, perfect, learnt = filtering.compare(model, rng, 2000, share=0.5).mean(axis=1)
     assert abs(perfect / filtering.filtered_error(model, 2000, share=0.5, threshold=0.0) - 1) < 0.2
     assert perfect < 1.1 * learnt
@@ -53,6 +53,6 @@ def test_comparison_has_the_law_s_level():
 
 
 def test_refusals():
-    model = multimodal.spiked_model(np.random.default_rng(0), dimensions=(9, 8), rank=3, noise=(np.ones(9), 0.6))
+    model = spiked_model.spiked_model(np.random.default_rng(0), dimensions=(9, 8), rank=3, noise=(np.ones(9), 0.6))
     with pytest.raises(ValueError, match="scalar noise"):
         filtering.filtered_error(model, 100, share=0.5, threshold=0.0)

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from helpers import finite_worlds
+from helpers.papers.robust_contrastive import finite_worlds
 
 
 @pytest.fixture

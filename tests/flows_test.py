@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from helpers import flows
+from helpers.optimise import ode
 
 
 def oscillate(state):
@@ -19,13 +19,13 @@ def start(count=1):
 def test_halving_the_step_divides_the_error_by_sixteen():
     errors = []
     for steps in (20, 40):
-        end = flows.runge_kutta(oscillate, start(), duration=2.0, steps=steps)
+        end = ode.runge_kutta(oscillate, start(), duration=2.0, steps=steps)
         errors.append(abs(end[0].item() - math.cos(2.0)))
     assert errors[0] / errors[1] == pytest.approx(16, rel=0.15)
 
 
 def test_snapshots_are_equally_spaced_and_end_at_the_end():
-    path = flows.runge_kutta(oscillate, start(), duration=2.0, steps=200, record=4)
+    path = ode.runge_kutta(oscillate, start(), duration=2.0, steps=200, record=4)
     times = torch.linspace(0, 2, 5, dtype=torch.float64)
     assert path[0].shape == (5, 1)
     assert torch.allclose(path[0][:, 0], torch.cos(times), atol=1e-9)
@@ -33,11 +33,11 @@ def test_snapshots_are_equally_spaced_and_end_at_the_end():
 
 def test_each_problem_may_have_its_own_duration():
     durations = torch.tensor([1.0, 3.0], dtype=torch.float64)
-    end = flows.runge_kutta(oscillate, start(2), duration=durations, steps=300)
+    end = ode.runge_kutta(oscillate, start(2), duration=durations, steps=300)
     assert torch.allclose(end[0], torch.cos(durations), atol=1e-9)
 
 
 @pytest.mark.parametrize(("steps", "record"), [(10, 3), (0, 0)])
 def test_snapshots_must_divide_the_steps(steps, record):
     with pytest.raises(ValueError, match="expected a divisor of steps"):
-        flows.runge_kutta(oscillate, start(), duration=1.0, steps=steps, record=record)
+        ode.runge_kutta(oscillate, start(), duration=1.0, steps=steps, record=record)

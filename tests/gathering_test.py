@@ -8,7 +8,8 @@ import pytest
 import torch
 import two_ranks
 
-from helpers import gathering, runtime, storage
+from helpers import files, runtime
+from helpers.training import distributed
 
 
 @pytest.fixture(scope="module")
@@ -21,11 +22,11 @@ def two_processes(tmp_path_factory):
     options = {"cwd": runtime.ROOT, "env": os.environ | loopback, "capture_output": True, "text": True, "timeout": 300}
     done = subprocess.run([*command, script, path], **options, check=False)
     assert done.returncode == 0, done.stderr
-    return {key: torch.tensor(value, dtype=torch.float64) for key, value in storage.read_json(path).items()}
+    return {key: torch.tensor(value, dtype=torch.float64) for key, value in files.read_json(path).items()}
 
 
 def error(name, how, two_processes):
-    expected = two_ranks.gradient(two_ranks.encoder(), *two_ranks.batch(), name, gathering.gather)
+    expected = two_ranks.gradient(two_ranks.encoder(), *two_ranks.batch(), name, distributed.gather)
     found = two_processes[f"{name}, {how}"]
     return float((found - expected).norm() / expected.norm()), float(found @ expected / (expected @ expected))
 
@@ -70,25 +71,25 @@ def test_a_table_recorded_by_two_ranks_is_that_of_one_process(two_processes, tmp
 
 
 def test_one_process_shares_with_nobody():
-    gathering.start(torch.device("cpu"))  # not started by torchrun
-    assert (gathering.processes(), gathering.rank()) == (1, 0)
-    assert gathering.share(torch.arange(3)).tolist() == [0, 1, 2]
-    gathering.wait()
-    gathering.stop()
+    distributed.start(torch.device("cpu"))  # not started by torchrun
+    assert (distributed.processes(), distributed.rank()) == (1, 0)
+    assert distributed.share(torch.arange(3)).tolist() == [0, 1, 2]
+    distributed.wait()
+    distributed.stop()
 
 
 def test_a_batch_that_cannot_be_split_is_refused(monkeypatch):
-    monkeypatch.setattr(gathering, "processes", lambda: 2)
+    monkeypatch.setattr(distributed, "processes", lambda: 2)
     with pytest.raises(ValueError, match="3 rows cannot be split evenly between 2 processes"):
-        gathering.share(torch.arange(3))
+        distributed.share(torch.arange(3))
 
 
 def test_batch_norm_over_several_cpus_is_refused(monkeypatch):
-    monkeypatch.setattr(gathering, "processes", lambda: 2)
+    monkeypatch.setattr(distributed, "processes", lambda: 2)
     with pytest.raises(ValueError, match="BatchNorm over several processes needs GPUs"):
-        gathering.prepare(torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.BatchNorm1d(2)))
+        distributed.prepare(torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.BatchNorm1d(2)))
 
 
 def test_rows_must_be_a_matrix():
     with pytest.raises(ValueError, match=r"rows has shape \(3,\), expected \(n, d\)"):
-        gathering.gather(torch.zeros(3))
+        distributed.gather(torch.zeros(3))

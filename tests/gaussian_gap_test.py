@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from helpers import contrast_gap, gaussian_gap, information, pairings
+from helpers import information
+from helpers.papers.mutual_information import gaussian_gap, infonce_gap, pair_laws
 
 
 @pytest.mark.parametrize("nats", [0.05, 0.5, 1.5])
@@ -13,9 +14,9 @@ def test_one_candidate_misses_everything(nats):
 
 
 def test_a_fine_table_has_nearly_the_same_gap():
-    table = pairings.gaussian_table(float(pairings.gaussian_correlation(0.5, dimension=1)), bins=160)
+    table = pair_laws.gaussian_table(float(pair_laws.gaussian_correlation(0.5, dimension=1)), bins=160)
     assert information.mutual_information(table) == pytest.approx(0.5, abs=1e-6)
-    gaps = contrast_gap.integral_gap(table + 0.0, [2, 16])
+    gaps = infonce_gap.integral_gap(table + 0.0, [2, 16])
     assert gaps.tolist() == pytest.approx(gaussian_gap.gap(0.5, [2, 16]).tolist(), abs=1e-6)
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from helpers import gaussian_moments, multimodal
+from helpers.papers.multimodal_svd import gaussian_sampling, spiked_model
 
 
 def moments(samples):
@@ -12,13 +12,13 @@ def moments(samples):
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 def test_covariances_have_the_law_of_drawn_data(share):
     rng, draws, n = np.random.default_rng(0), 12_000, 14
-    turn = multimodal.random_frames(rng, 3, 3)
+    turn = spiked_model.random_frames(rng, 3, 3)
     noise = (turn * [0.1, 0.3, 0.8]) @ turn.T, np.array([0.2, 0.5])
-    model = multimodal.spiked_model(rng, dimensions=(3, 2), rank=2, noise=noise, signals=([1, 0.5], [1, 0.7]))
-    pairing = gaussian_moments.one_cycle(n, share)
-    fast = gaussian_moments.sample_covariances(model, pairing, rng, draws=draws)
-    left, right = multimodal.draw(model, np.broadcast_to(pairing, (draws, n)), rng)
-    slow = [multimodal.contrastive_cross_covariance(left, side) for side in (left, right)]
+    model = spiked_model.spiked_model(rng, dimensions=(3, 2), rank=2, noise=noise, signals=([1, 0.5], [1, 0.7]))
+    pairing = gaussian_sampling.one_cycle(n, share)
+    fast = gaussian_sampling.sample_covariances(model, pairing, rng, draws=draws)
+    left, right = spiked_model.draw(model, np.broadcast_to(pairing, (draws, n)), rng)
+    slow = [spiked_model.contrastive_cross_covariance(left, side) for side in (left, right)]
     fast, slow = (np.concatenate([side.reshape(draws, -1) for side in pair], axis=1) for pair in (fast, slow))
     (mean, spread, third), (other_mean, other_spread, other_third) = moments(fast), moments(slow)
     error = np.sqrt(2 * np.diag(spread) / draws)
@@ -31,28 +31,28 @@ def test_covariances_have_the_law_of_drawn_data(share):
 
 def test_no_noise_and_many_subspaces():
     rng = np.random.default_rng(1)
-    model = multimodal.spiked_model(rng, dimensions=(6, 5), rank=2, noise=(0.0, 0.0), shape=(4,))
-    cross = gaussian_moments.sample_covariances(model, gaussian_moments.one_cycle(50, 0.5), rng, draws=4)[1]
-    errors = multimodal.recovery_errors(cross, model.left_basis, model.right_basis)
+    model = spiked_model.spiked_model(rng, dimensions=(6, 5), rank=2, noise=(0.0, 0.0), shape=(4,))
+    cross = gaussian_sampling.sample_covariances(model, gaussian_sampling.one_cycle(50, 0.5), rng, draws=4)[1]
+    errors = spiked_model.recovery_errors(cross, model.left_basis, model.right_basis)
     assert np.max(errors) < 1e-12
 
 
 def test_one_cycle_moves_exactly_the_wrong_ones():
-    assert np.sum(gaussian_moments.one_cycle(10, 0.4) != np.arange(10)) == 4
-    assert gaussian_moments.one_cycle(6, 0.0).tolist() == list(range(6))
+    assert np.sum(gaussian_sampling.one_cycle(10, 0.4) != np.arange(10)) == 4
+    assert gaussian_sampling.one_cycle(6, 0.0).tolist() == list(range(6))
 
 
 def test_too_few_samples_are_refused():
     rng = np.random.default_rng(2)
-    model = multimodal.spiked_model(rng, dimensions=(6, 5), rank=2, noise=(0.1, 0.1))
+    model = spiked_model.spiked_model(rng, dimensions=(6, 5), rank=2, noise=(0.1, 0.1))
     with pytest.raises(ValueError, match="freedom is 5, expected at least the dimension 6"):
-        gaussian_moments.recovery(model, 10, rng, share=0.0, draws=2)
+        gaussian_sampling.recovery(model, 10, rng, share=0.0, draws=2)
 
 
 def test_blocks_do_not_change_what_is_drawn_on_average():
-    model = multimodal.spiked_model(np.random.default_rng(3), dimensions=(8, 7), rank=2, noise=(0.1, 0.1))
+    model = spiked_model.spiked_model(np.random.default_rng(3), dimensions=(8, 7), rank=2, noise=(0.1, 0.1))
     one, many = (
-        gaussian_moments.recovery(model, 400, np.random.default_rng(4), share=0.5, draws=400, block=block)
+        gaussian_sampling.recovery(model, 400, np.random.default_rng(4), share=0.5, draws=400, block=block)
         for block in (10**7, 4000)
     )
     assert one.shape == many.shape == (2, 400)
@@ -62,16 +62,16 @@ def test_blocks_do_not_change_what_is_drawn_on_average():
 
 def test_couplings_converge_to_the_shrunk_signal():
     rng = np.random.default_rng(5)
-    model = multimodal.spiked_model(rng, dimensions=(8, 7), rank=2, noise=(0.1, 0.1))
-    shrunk, full = gaussian_moments.coupling_errors(model, [500, 50_000], rng, share=0.4, penalty=0.5, draws=6)
+    model = spiked_model.spiked_model(rng, dimensions=(8, 7), rank=2, noise=(0.1, 0.1))
+    shrunk, full = gaussian_sampling.coupling_errors(model, [500, 50_000], rng, share=0.4, penalty=0.5, draws=6)
     assert shrunk[1] < shrunk[0] / 4
     assert full[1] == pytest.approx(0.8, abs=0.05)
 
 
 def test_pairings_of_other_cycles_and_named_sweeps():
     rng = np.random.default_rng(6)
-    model = multimodal.spiked_model(rng, dimensions=(8, 7), rank=2, noise=(0.1, 0.1))
-    swaps = gaussian_moments.pairing_recovery(model, np.arange(400) ^ 1, rng, draws=5, block=1600)
+    model = spiked_model.spiked_model(rng, dimensions=(8, 7), rank=2, noise=(0.1, 0.1))
+    swaps = gaussian_sampling.pairing_recovery(model, np.arange(400) ^ 1, rng, draws=5, block=1600)
     assert swaps.shape == (2, 5)
-    found = gaussian_moments.sweep_errors({"n": (model, [100, 10_000], 0.5)}, rng, draws=10)
+    found = gaussian_sampling.sweep_errors({"n": (model, [100, 10_000], 0.5)}, rng, draws=10)
     assert np.all(found["n"][:, 1] < found["n"][:, 0] / 5)

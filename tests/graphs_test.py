@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from helpers import graphs
+from helpers.spectral import graphs
 
 
 @pytest.fixture

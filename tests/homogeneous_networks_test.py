@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from helpers import homogeneous_networks, spheres
+from helpers.optimise import manifolds
+from helpers.papers.alpha_cl import homogeneous_networks
 
 
 @pytest.fixture
 def net():
     rng = np.random.default_rng(0)
-    weights = spheres.random_weights((3, 5, 4, 2), 6, rng)
+    weights = manifolds.random_weights((3, 5, 4, 2), 6, rng)
     return weights, torch.from_numpy(rng.standard_normal((6, 7, 3)))
 
 

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from helpers import data, image_halves
+from helpers import data
+from helpers.papers.multimodal_svd import image_halves
 
 
 @pytest.fixture(scope="module")

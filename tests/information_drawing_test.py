@@ -2,7 +2,9 @@ import matplotlib
 import numpy as np
 import pytest
 
-from helpers import information_drawing, recorded, seed_curves
+from helpers.figures import seed_curves
+from helpers.papers.mutual_information import figures
+from helpers.recording import recorded
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -17,7 +19,7 @@ def axes():
 
 def test_colourings_spell_the_squares_and_frame_the_marked_ones(axes):
     squares = np.arange(8).reshape(2, 2, 2) % 3
-    spelt = information_drawing.colourings(axes[0, 0], squares, ["A", "other"], columns=2, marked={"A": "red"})
+    spelt = figures.colourings(axes[0, 0], squares, ["A", "other"], columns=2, marked={"A": "red"})
     assert spelt == ["0120", "1201"]
     assert len(axes[0, 0].patches) == 1
 
@@ -37,7 +39,7 @@ def test_batch_sizes_return_what_is_drawn(axes):
     ]
     table = recorded.Recording(rows, {"seeds": [0, 1]})
     form = {"pairing": "p", "numbers": (2, 4), "baselines": ("raw",), "ceilings": {"ln K": np.log}}
-    shown = information_drawing.batch_sizes(axes[0, 0], axes[1, 0], table, **form)
+    shown = figures.batch_sizes(axes[0, 0], axes[1, 0], table, **form)
     assert list(shown["p: training value"][0]) == [2, 4]
     assert shown["p: training value"][1].mean(axis=1) == pytest.approx([0.7, 0.9])
     assert shown["p: probe accuracy, raw"][1].ravel() == pytest.approx([0.9, 0.9])
@@ -50,11 +52,11 @@ def test_measures_and_correlations(axes):
     values = {key: rng.random((5, 3)) for key in ("a", "b", "accuracy")}
     family = np.array(["x", "x", "y", "y", "y"])
     panels = list(axes[0, :2])
-    shown = information_drawing.measures(panels, values, family, {"a": "A", "b": "B"}, accuracy="accuracy", classes=10)
+    shown = figures.measures(panels, values, family, {"a": "A", "b": "B"}, accuracy="accuracy", classes=10)
     assert set(shown) == {"A: x", "A: y", "B: x", "B: y", "certified"}
     assert shown["A: y"][0] == pytest.approx(values["a"][2:].mean(axis=1))
     table = {"probe": rng.random((2, 3)), "neighbours": rng.random((2, 3))}
-    ranks = information_drawing.correlations(axes[1, 2], table, ["a", "b"])
+    ranks = figures.correlations(axes[1, 2], table, ["a", "b"])
     assert ranks["correlation: neighbours"][1] == pytest.approx(table["neighbours"])
     assert len(seed_curves.columns(shown | ranks)["x"]) == 5 + 5 + 100 + 12
 
@@ -62,10 +64,10 @@ def test_measures_and_correlations(axes):
 def test_factor_probes_and_readings(axes):
     rng, sets = np.random.default_rng(1), ("untrained", "colour", "colour+digit")
     found = {name: rng.random((3, 2)) for name in ("colour", "digit", "position")}
-    probes = information_drawing.factor_probes(axes[0, 0], found, sets)
+    probes = figures.factor_probes(axes[0, 0], found, sets)
     assert probes["digit probe"][1] == pytest.approx(found["digit"])
     readings = {"post": rng.random((2, 2)), "training": rng.random((2, 2))}
-    read = information_drawing.readings_against_truth(axes[0, 1], np.array([1.0, 2.0]), readings, candidates=64)
+    read = figures.readings_against_truth(axes[0, 1], np.array([1.0, 2.0]), readings, candidates=64)
     assert set(read) == {"truth", "best value at K = 64", "post", "training"}
     assert np.all(read["best value at K = 64"][1] <= read["truth"][1] + 1e-12)
     assert len(seed_curves.columns(probes | read)["value"]) == 18 + 120 + 8

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from helpers import divergences, information
+from helpers import information
+from helpers.information import divergences
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from helpers import information_toys
+from helpers.papers.mutual_information import information_toys
 
 
 def test_clouds_lie_around_their_centres():

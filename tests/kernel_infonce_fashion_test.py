@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from helpers import kernel_comparisons, models, recorded
-from helpers.tables import kernel_infonce_digits
-from helpers.tables import kernel_infonce_fashion as table
+from helpers.networks import encoders
+from helpers.papers.spectral_clustering import kernel_reading
+from helpers.papers.spectral_clustering.tables import kernel_infonce_digits
+from helpers.papers.spectral_clustering.tables import kernel_infonce_fashion as table
+from helpers.recording import recorded
 
 CPU = torch.device("cpu")
 SMALL = {
@@ -96,8 +98,8 @@ def test_settings_are_honoured():
 
 
 def test_a_small_full_profile_trains(monkeypatch):
-    thin = models.resnet18
-    monkeypatch.setattr(models, "resnet18", lambda *widths, **options: thin(*widths, **options, width=2))
+    thin = encoders.resnet18
+    monkeypatch.setattr(encoders, "resnet18", lambda *widths, **options: thin(*widths, **options, width=2))
     full = table.CONSTANTS | table.FULL["constants"] | SMALL
     full |= {"data": "fashion-mnist", "encoder": "resnet18", "projector": [16, 16, 4], "learning_rate": 0.01}
     images = table.parts(full, 0)[0].images
@@ -142,10 +144,10 @@ def test_the_figure_and_its_numbers():
 
 def test_the_printed_table_and_the_verdict_lines():
     found = table.compared(fake())
-    header, rows = kernel_comparisons.printed(found, table.MEASURES)
+    header, rows = kernel_reading.printed(found, table.MEASURES)
     assert {len(row) for row in rows} == {len(header)} == {7}
     assert [row[0] for row in rows] == [*table.KERNELS, *table.BASELINES]
-    line = kernel_comparisons.verdicts(found, table.MEASURES)[0]
+    line = kernel_reading.verdicts(found, table.MEASURES)[0]
     assert line == "linear probe: better than the Gaussian beyond noise: ['laplacian']; worse: none"
 
 
@@ -154,7 +156,7 @@ def test_the_digits_table_is_compared_by_the_same_rules():
     found = kernel_infonce_digits.compared(stored)
     assert found["test"].scales["gaussian"] == 0.1
     assert found["one_shot"].clear(1) == []
-    assert len(kernel_comparisons.plotted_differences(found)["difference"]) == 2 * 5 * 10
+    assert len(kernel_reading.plotted_differences(found)["difference"]) == 2 * 5 * 10
     assert stored.values("test", kernel="untrained").mean() * 100 == pytest.approx(
         found["test"].values["untrained"].mean()
     )
@@ -171,6 +173,6 @@ def test_it_runs_without_matplotlib():
     code = """
 import sys
 sys.modules.update({"matplotlib": None, "tqdm": None, "networkx": None})
-from helpers.tables import kernel_infonce_fashion
+from helpers.papers.spectral_clustering.tables import kernel_infonce_fashion
 """
     subprocess.run([sys.executable, "-c", code], check=True)

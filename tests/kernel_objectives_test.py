@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from helpers import kernel_objectives
+from helpers.losses import kernel_objectives
 
 
 @pytest.mark.parametrize("kernel", kernel_objectives.KERNELS)

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from helpers import kernels
+from helpers.losses import kernels
 
 torch.manual_seed(0)
 X, Y = torch.randn(3, 5, 4, dtype=torch.float64), torch.randn(3, 7, 4, dtype=torch.float64)

@@ -13,7 +13,10 @@ from pathlib import Path
 
 import torch
 
-from helpers import augmentations, checkpoints, models, storage, training
+from helpers import files, training
+from helpers.data import augmentations
+from helpers.networks import encoders
+from helpers.training import checkpoints
 
 KILLS = 20
 EPOCHS, BATCH = 60, 10  # of 200 images: 1,200 steps; twenty lives of at most 30 steps get through half of them
@@ -22,7 +25,7 @@ LIFE = 30
 
 def train(checkpoint, minutes, after_step=None):
     images = torch.rand(200, 4, 4, generator=torch.Generator().manual_seed(0))
-    model = models.encoder((16, 24, 8), (8, 4), batch_norm=True, normalise=True, seed=1)
+    model = encoders.encoder((16, 24, 8), (8, 4), batch_norm=True, normalise=True, seed=1)
     objective = training.two_views(
         lambda first, second: (first - second).square().sum(1).mean() - first.var(0).sum().log(),
         lambda batch, generator: augmentations.noise(batch, generator, deviation=0.1),
@@ -100,7 +103,7 @@ if __name__ == "__main__":
         steps.append(progress(folder))
     losses, weights = finish(folder, "resumed")
     expected_losses, expected_weights = finish(folder, "alone")
-    storage.write_json(
+    files.write_json(
         sys.argv[1],
         {
             "died": died,

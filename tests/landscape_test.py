@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from helpers import landscape, linear_networks, spheres
+from helpers.optimise import manifolds, riemannian
+from helpers.papers.alpha_cl import linear_networks
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def quadratic(weights, covariance):
 
 def test_every_restart_converges_to_the_largest_eigenvalue(rng):
     covariance = problems(rng)
-    end = landscape.ascend(quadratic, spheres.random_weights((4, 2), 40, rng), parameters=(covariance,))
+    end = riemannian.ascend(quadratic, manifolds.random_weights((4, 2), 40, rng), parameters=(covariance,))
     assert end.gradient_norm.max() <= 1e-11
     assert torch.allclose(2 * end.value, torch.linalg.eigvalsh(covariance)[:, -1], rtol=0, atol=1e-13)
     assert torch.allclose(end.weights[0].norm(dim=(1, 2)), torch.ones(40).double())
@@ -32,16 +33,18 @@ def test_every_restart_converges_to_the_largest_eigenvalue(rng):
 
 
 def test_the_chunk_does_not_matter(rng):
-    covariance, start = problems(rng), spheres.random_weights((4, 3, 2), 40, rng)
-    ends = [landscape.ascend(linear_networks.energy, start, parameters=(covariance,), chunk=chunk) for chunk in (3, 40)]
+    covariance, start = problems(rng), manifolds.random_weights((4, 3, 2), 40, rng)
+    ends = [
+        riemannian.ascend(linear_networks.energy, start, parameters=(covariance,), chunk=chunk) for chunk in (3, 40)
+    ]
     assert torch.allclose(ends[0].weights[0], ends[1].weights[0], atol=1e-8)
     assert torch.allclose(ends[0].value, ends[1].value, rtol=0, atol=1e-13)
 
 
 def test_hand_written_gradients_and_autograd_agree(rng):
-    covariance, start = problems(rng), spheres.random_weights((4, 3, 2), 40, rng)
+    covariance, start = problems(rng), manifolds.random_weights((4, 3, 2), 40, rng)
     ends = [
-        landscape.ascend(linear_networks.energy, start, parameters=(covariance,), gradient=gradient)
+        riemannian.ascend(linear_networks.energy, start, parameters=(covariance,), gradient=gradient)
         for gradient in (None, linear_networks.value_and_gradient)
     ]
     assert torch.allclose(ends[0].value, ends[1].value, rtol=0, atol=1e-13)
@@ -49,28 +52,28 @@ def test_hand_written_gradients_and_autograd_agree(rng):
 
 @pytest.mark.parametrize("scale", [1e-6, 1e6])
 def test_the_first_step_does_not_depend_on_the_scale_of_the_energy(rng, scale):
-    covariance, start = scale * problems(rng), spheres.random_weights((4, 2), 40, rng)
-    end = landscape.ascend(quadratic, start, parameters=(covariance,), tolerance=1e-10 * scale)
+    covariance, start = scale * problems(rng), manifolds.random_weights((4, 2), 40, rng)
+    end = riemannian.ascend(quadratic, start, parameters=(covariance,), tolerance=1e-10 * scale)
     assert end.gradient_norm.max() <= 1e-10 * scale
 
 
 def test_the_ascent_is_monotone_up_to_rounding(rng):
-    covariance, start = problems(rng), spheres.random_weights((4, 3, 2), 40, rng)
+    covariance, start = problems(rng), manifolds.random_weights((4, 3, 2), 40, rng)
     values = [
-        landscape.ascend(linear_networks.energy, start, parameters=(covariance,), limit=limit).value
+        riemannian.ascend(linear_networks.energy, start, parameters=(covariance,), limit=limit).value
         for limit in range(1, 60, 4)
     ]
     assert all(torch.all(late >= early - 1e-14) for early, late in pairwise(values))
 
 
 def test_a_problem_that_reaches_the_limit_comes_back_with_its_gradient_norm(rng):
-    covariance, start = problems(rng), spheres.random_weights((4, 2), 40, rng)
-    end = landscape.ascend(quadratic, start, parameters=(covariance,), limit=3)
+    covariance, start = problems(rng), manifolds.random_weights((4, 2), 40, rng)
+    end = riemannian.ascend(quadratic, start, parameters=(covariance,), limit=3)
     assert end.gradient_norm.min() > 1e-6
     assert torch.all(end.steps == 3)
-    value, slopes = landscape.value_and_gradient(quadratic, end.weights, (covariance,))
+    value, slopes = riemannian.value_and_gradient(quadratic, end.weights, (covariance,))
     assert torch.allclose(end.value, value, rtol=0, atol=0)
-    assert torch.allclose(end.gradient_norm, spheres.tangent(slopes, end.weights)[0].norm(dim=(1, 2)))
+    assert torch.allclose(end.gradient_norm, manifolds.tangent(slopes, end.weights)[0].norm(dim=(1, 2)))
 
 
 def test_free_problems_and_mixed_constraints(rng):
@@ -79,29 +82,29 @@ def test_free_problems_and_mixed_constraints(rng):
     def distance(weights, target):
         return -((weights[1] @ weights[0] - target) ** 2).sum((1, 2))
 
-    start = spheres.random_weights((3, 4, 2), 5, rng, constraint=("row", "free"))
-    end = landscape.ascend(distance, start, parameters=(target,), constraint=("row", "free"), tolerance=1e-8)
+    start = manifolds.random_weights((3, 4, 2), 5, rng, constraint=("row", "free"))
+    end = riemannian.ascend(distance, start, parameters=(target,), constraint=("row", "free"), tolerance=1e-8)
     assert end.gradient_norm.max() <= 1e-8
     assert torch.allclose(end.weights[0].norm(dim=2), torch.ones(5, 4).double())
 
 
 def test_energies_that_nearly_cancel_need_their_magnitude(rng):
-    covariance, start = problems(rng), spheres.random_weights((4, 2), 40, rng)
+    covariance, start = problems(rng), manifolds.random_weights((4, 2), 40, rng)
 
     def cancelling(weights, covariance):
         return (quadratic(weights, covariance) + 1e4) - 1e4 - torch.linalg.eigvalsh(covariance)[:, -1] / 2
 
-    end = landscape.ascend(cancelling, start, parameters=(covariance,), magnitude=1e4, tolerance=1e-9)
+    end = riemannian.ascend(cancelling, start, parameters=(covariance,), magnitude=1e4, tolerance=1e-9)
     assert end.gradient_norm.max() <= 1e-9
 
 
 def test_hessians_match_finite_differences_along_great_circles(rng):
     covariance = problems(rng, count=3)
-    weights = spheres.random_weights((4, 2), 3, rng)
-    spectrum = landscape.hessian_eigenvalues(quadratic, weights, parameters=(covariance,))
+    weights = manifolds.random_weights((4, 2), 3, rng)
+    spectrum = riemannian.hessian_eigenvalues(quadratic, weights, parameters=(covariance,))
     assert spectrum.shape == (3, 7)
-    basis, h = spheres.tangent_basis(weights), 1e-4
-    point = spheres.join(weights)
+    basis, h = manifolds.tangent_basis(weights), 1e-4
+    point = manifolds.join(weights)
     for index in range(7):
         arrow = basis[:, :, index]
         values = [
@@ -113,10 +116,10 @@ def test_hessians_match_finite_differences_along_great_circles(rng):
 
 
 def test_tensors_that_do_not_fit_are_refused(rng):
-    start = spheres.random_weights((4, 2), 5, rng)
+    start = manifolds.random_weights((4, 2), 5, rng)
     with pytest.raises(ValueError, match="leading axis 40, expected 5"):
-        landscape.ascend(quadratic, start, parameters=(problems(rng),))
+        riemannian.ascend(quadratic, start, parameters=(problems(rng),))
     with pytest.raises(ValueError, match="expected 3 axes, float64"):
-        landscape.ascend(quadratic, [start[0].float()])
+        riemannian.ascend(quadratic, [start[0].float()])
     with pytest.raises(ValueError, match="not finite at 5 of 5 starts"):
-        landscape.ascend(lambda weights: torch.log(-weights[0].square().sum((1, 2))), start)
+        riemannian.ascend(lambda weights: torch.log(-weights[0].square().sum((1, 2))), start)

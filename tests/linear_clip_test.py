@@ -2,14 +2,15 @@ import numpy as np
 import pytest
 import torch
 
-from helpers import linear_clip, multimodal, pair_loss_family
-from helpers.linear_clip import LinearClip
+from helpers.losses import pair_loss_family
+from helpers.papers.multimodal_svd import linear_clip, spiked_model
+from helpers.papers.multimodal_svd.linear_clip import LinearClip
 
 
 def problem_of(seed=0, **changes):
     rng = np.random.default_rng(seed)
-    model = multimodal.spiked_model(rng, dimensions=(5, 4), rank=2, noise=(0.1, 0.1))
-    left, right = multimodal.draw(model, multimodal.pairings(rng, 1, 20, share=0.2)[0], rng)
+    model = spiked_model.spiked_model(rng, dimensions=(5, 4), rank=2, noise=(0.1, 0.1))
+    left, right = spiked_model.draw(model, spiked_model.pairings(rng, 1, 20, share=0.2)[0], rng)
     return LinearClip(left, right, **({"temperature": 0.8, "penalty": 0.3, "positive_weight": 1.0} | changes))
 
 
@@ -40,7 +41,7 @@ def test_refreshed_ascent_is_gradient_descent_and_frozen_ascent_finds_the_svd():
     assert np.all(np.diff(values) < 0)
     lefts, rights = linear_clip.ascend_surrogate(problem, *start, steps=3000, rate=0.5, refresh=False)
     target = linear_clip.cross_covariance(problem, start[0].T @ start[1])
-    best = multimodal.best_coupling(target, rank=2, penalty=problem.penalty)
+    best = spiked_model.best_coupling(target, rank=2, penalty=problem.penalty)
     assert np.allclose(lefts[-1].T @ rights[-1], best, atol=1e-10)
     ends = linear_clip.ascend_frozen(target, *start, penalty=problem.penalty, steps=3000, rate=0.5)
     assert np.allclose(ends[0], lefts[-1])

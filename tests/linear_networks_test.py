@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from helpers import landscape, linear_networks, spheres
+from helpers.optimise import manifolds, riemannian
+from helpers.papers.alpha_cl import linear_networks
 
 
 @pytest.fixture
@@ -22,13 +23,13 @@ def test_energy_is_half_the_trace_of_the_outputs_covariance(rng):
 def test_gradient_is_that_of_autograd(rng):
     weights, covariance = linear_networks.random_problems((4, 3, 5, 2), 6, rng)
     value, closed = linear_networks.value_and_gradient(weights, covariance)
-    expected, autograd = landscape.value_and_gradient(linear_networks.energy, weights, (covariance,))
+    expected, autograd = riemannian.value_and_gradient(linear_networks.energy, weights, (covariance,))
     assert torch.allclose(value, expected)
     assert all(torch.allclose(a, b, atol=1e-14) for a, b in zip(closed, autograd, strict=True))
 
 
 def test_layers_above_and_below_recover_the_product(rng):
-    weights = spheres.random_weights((4, 3, 5, 2), 6, rng)
+    weights = manifolds.random_weights((4, 3, 5, 2), 6, rng)
     for upper, weight, lower in zip(
         linear_networks.above(weights), weights, linear_networks.below(weights), strict=True
     ):
@@ -37,7 +38,7 @@ def test_layers_above_and_below_recover_the_product(rng):
 
 def test_flow_keeps_unit_norms(rng):
     covariance, _ = linear_networks.symmetric(linear_networks.spectra(6, 4, rng, negative=2), rng)
-    weights = spheres.random_weights((4, 3, 5), 6, rng)
+    weights = manifolds.random_weights((4, 3, 5), 6, rng)
     for velocity, weight in zip(linear_networks.flow(weights, covariance), weights, strict=True):
         assert (velocity * weight).sum((1, 2)).abs().max() < 1e-14
 

@@ -4,32 +4,36 @@ import numpy as np
 import pytest
 import torch
 
-from helpers import landscape, linear_networks, live_weights, pair_weights, spheres
+from helpers.losses import pair_family
+from helpers.optimise import manifolds, riemannian
+from helpers.papers.alpha_cl import linear_networks, live_weights
 
 
 @pytest.fixture
 def draw():
     rng = np.random.default_rng(0)
     first, second = live_weights.gaussian_views(5, 9, (1.0, 0.5, 0.2), rng, noise=0.3)
-    return spheres.random_weights((3, 4, 2), 5, rng), first, second
+    return manifolds.random_weights((3, 4, 2), 5, rng), first, second
 
 
 def test_loss_and_covariance_are_those_of_the_family(draw):
     weights, first, second = draw
     product = linear_networks.product(weights)
-    member = pair_weights.infonce(temperature=0.4, positive_weight=0.0)
-    margins = pair_weights.margins(first @ product.mT, second @ product.mT)
-    alpha = pair_weights.square(pair_weights.pair_weights(member, margins))
+    member = pair_family.infonce(temperature=0.4, positive_weight=0.0)
+    margins = pair_family.margins(first @ product.mT, second @ product.mT)
+    alpha = pair_family.square(pair_family.pair_weights(member, margins))
     loss, covariance = live_weights.loss_and_covariance(product, first, second, 0.4)
-    assert torch.allclose(loss, pair_weights.anchor_losses(member, margins).mean(-1))
-    assert torch.allclose(9 * covariance, pair_weights.contrastive_covariance(alpha, first, second), atol=1e-12)
+    assert torch.allclose(loss, pair_family.anchor_losses(member, margins).mean(-1))
+    assert torch.allclose(9 * covariance, pair_family.contrastive_covariance(alpha, first, second), atol=1e-12)
 
 
 def test_gradient_is_that_of_autograd_with_one_temperature_a_problem(draw):
     weights, first, second = draw
     temperature = torch.linspace(0.1, 2.0, 5, dtype=torch.float64)
     value, closed = live_weights.value_and_gradient(weights, first, second, temperature)
-    expected, autograd = landscape.value_and_gradient(live_weights.negative_loss, weights, (first, second, temperature))
+    expected, autograd = riemannian.value_and_gradient(
+        live_weights.negative_loss, weights, (first, second, temperature)
+    )
     assert torch.allclose(value, expected)
     assert all(torch.allclose(a, b, atol=1e-13) for a, b in zip(closed, autograd, strict=True))
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from helpers import long_format
+from helpers.figures import long_format
 
 
 def test_scalars_are_repeated_and_pieces_follow_each_other():

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from helpers import kernels, losses
+from helpers import losses
+from helpers.losses import kernels
 
 generator = torch.Generator().manual_seed(0)
 

@@ -1,55 +1,55 @@
 import numpy as np
 import pytest
 
-from helpers import concentration, masked_views, multimodal, recovery_laws
+from helpers.papers.multimodal_svd import concentration, masking, recovery_laws, spiked_model
 
 EPS = np.finfo(float).eps
 
 
 def test_population_bias_agrees_with_the_eigenvectors():
     rng = np.random.default_rng(0)
-    frames = multimodal.random_frames(rng, 60, 3, shape=(4,))
+    frames = spiked_model.random_frames(rng, 60, 3, shape=(4,))
     covariance = frames @ np.swapaxes(frames, 1, 2) + 0.3 * np.eye(60)
-    exact = masked_views.recovery_errors(covariance, frames)
-    assert np.allclose(masked_views.population_bias(frames), exact, rtol=0, atol=64 * EPS * 60)
-    assert masked_views.haar_biases(rng, 2, [40, 80], draws=3).shape == (2, 3)
+    exact = masking.recovery_errors(covariance, frames)
+    assert np.allclose(masking.population_bias(frames), exact, rtol=0, atol=64 * EPS * 60)
+    assert masking.haar_biases(rng, 2, [40, 80], draws=3).shape == (2, 3)
 
 
 def test_a_coherent_subspace_is_refused():
     with pytest.raises(ValueError, match="the largest leverage is 1, expected below 1/2"):
-        masked_views.population_bias(np.eye(5)[:, :2])
+        masking.population_bias(np.eye(5)[:, :2])
     with pytest.raises(ValueError, match="no convergence in 2 steps"):
-        masked_views.population_bias(multimodal.random_frames(np.random.default_rng(0), 40, 2), steps=2)
+        masking.population_bias(spiked_model.random_frames(np.random.default_rng(0), 40, 2), steps=2)
 
 
 @pytest.mark.parametrize(("rank", "dimension"), [(1, 16), (3, 64), (5, 128)])
 def test_two_level_closed_form(rank, dimension):
-    frame = masked_views.two_level_frame(rank, dimension)
+    frame = masking.two_level_frame(rank, dimension)
     assert np.allclose(frame.T @ frame, np.eye(rank))
-    assert masked_views.two_level_bias(rank, dimension) == pytest.approx(masked_views.population_bias(frame), abs=1e-14)
+    assert masking.two_level_bias(rank, dimension) == pytest.approx(masking.population_bias(frame), abs=1e-14)
 
 
 @pytest.mark.parametrize("dimension", [48, 4])
 def test_two_level_dimensions_are_checked(dimension):
     with pytest.raises(ValueError, match=f"dimension is {dimension}"):
-        masked_views.two_level_frame(3, dimension)
+        masking.two_level_frame(3, dimension)
 
 
 def test_separate_masks_by_enumeration():
     samples = np.random.default_rng(1).standard_normal((2, 3))
     masks = (concentration.sign_vectors(6) + 1).reshape(-1, 2, 3) / 2
-    mean = multimodal.contrastive_cross_covariance(samples * masks, samples * (1 - masks)).mean(axis=0)
-    assert np.allclose(mean, masked_views.separate_masks(samples), rtol=0, atol=64 * EPS)
+    mean = spiked_model.contrastive_cross_covariance(samples * masks, samples * (1 - masks)).mean(axis=0)
+    assert np.allclose(mean, masking.separate_masks(samples), rtol=0, atol=64 * EPS)
 
 
 def test_directions_without_positive_eigenvalue_are_not_learnt():
-    frame = masked_views.learnt_frame(np.diag([1.0, -2.0, -3.0]), 2)
+    frame = masking.learnt_frame(np.diag([1.0, -2.0, -3.0]), 2)
     assert np.allclose(np.abs(frame), [[1, 0], [0, 0], [0, 0]])
 
 
 def test_minimiser_takes_positive_eigenvalues():
     matrix = np.diag([1.0, 0.4, -2.0])
-    found, gradients = masked_views.minimise_from_random_starts(
+    found, gradients = masking.minimise_from_random_starts(
         matrix, np.random.default_rng(2), rank=2, penalty=0.5, starts=3
     )
     assert gradients.max() < 1e-6
@@ -58,57 +58,57 @@ def test_minimiser_takes_positive_eigenvalues():
 
 def test_break_even_balances_the_two_errors():
     options = {"noise": 0.3, "other_noise": 0.6, "share": 0.4, "bias": 0.05}
-    n = masked_views.break_even(3, 40, **options)
+    n = masking.break_even(3, 40, **options)
     paired = 3 * 37 * 0.3 * 1.6 / (n * 0.36)
-    assert masked_views.masked_error(3, 40, n, noise=0.3, bias=0.05) == pytest.approx(paired)
+    assert masking.masked_error(3, 40, n, noise=0.3, bias=0.05) == pytest.approx(paired)
     with pytest.raises(ValueError, match="bias is 0"):
-        masked_views.break_even(3, 40, noise=0.3, other_noise=0.3, share=0.1, bias=0.0)
+        masking.break_even(3, 40, noise=0.3, other_noise=0.3, share=0.1, bias=0.0)
 
 
 def test_contest_and_three_methods_use_one_sample():
     rng = np.random.default_rng(3)
     model = recovery_laws.isotropic(rng, left=20, right=10, rank=2, left_level=0.3, right_level=0.3)
-    masked, paired = masked_views.contest(model, 3000, rng, share=0.5, draws=7, block=13_000)
+    masked, paired = masking.contest(model, 3000, rng, share=0.5, draws=7, block=13_000)
     assert masked.shape == paired.shape == (7,)
     assert np.all(paired < 0.1)
-    model = multimodal.spiked_model(rng, dimensions=(20, 20), rank=2, noise=(0.1, 0.1), shape=(5,))
-    infinite = masked_views.three_methods(model, None, rng, draws=5)
-    finite = masked_views.three_methods(model, 10**5, rng, draws=5)
+    model = spiked_model.spiked_model(rng, dimensions=(20, 20), rank=2, noise=(0.1, 0.1), shape=(5,))
+    infinite = masking.three_methods(model, None, rng, draws=5)
+    finite = masking.three_methods(model, 10**5, rng, draws=5)
     assert np.all(infinite[[0, 2]] < 1e-20)  # even noise: PCA is consistent too
     assert np.all(np.abs(finite - infinite) < 0.05)
 
 
 def test_masks_by_enumeration_agree_with_the_formulas():
     samples = np.random.default_rng(4).standard_normal((3, 3))
-    own = multimodal.contrastive_cross_covariance(samples, samples)
-    shared, separate = (masked_views.mean_over_masks(samples, shared=shared) for shared in (True, False))
-    assert np.allclose(shared, masked_views.shared_masks(own), rtol=0, atol=64 * EPS)
-    assert np.allclose(separate, masked_views.separate_masks(samples), rtol=0, atol=64 * EPS)
+    own = spiked_model.contrastive_cross_covariance(samples, samples)
+    shared, separate = (masking.mean_over_masks(samples, shared=shared) for shared in (True, False))
+    assert np.allclose(shared, masking.shared_masks(own), rtol=0, atol=64 * EPS)
+    assert np.allclose(separate, masking.separate_masks(samples), rtol=0, atol=64 * EPS)
 
 
 def test_contests_of_several_shares():
     rng = np.random.default_rng(5)
-    model = masked_views.isotropic_model(masked_views.two_level_frame(2, 16), rng, noise=0.2)
-    squares = masked_views.contests(model, [[500, 1000], [2000, 4000]], rng, shares=(0.0, 0.5), draws=3)
+    model = masking.isotropic_model(masking.two_level_frame(2, 16), rng, noise=0.2)
+    squares = masking.contests(model, [[500, 1000], [2000, 4000]], rng, shares=(0.0, 0.5), draws=3)
     assert squares.shape == (2, 2, 2, 3)
     assert model.left_noise == model.right_noise == 0.2
 
 
 def test_two_level_errors_variance_and_axes():
-    exact, closed = masked_views.two_level_errors(2, [16, 32], noise=0.3)
+    exact, closed = masking.two_level_errors(2, [16, 32], noise=0.3)
     assert np.allclose(exact, closed, rtol=0, atol=64 * EPS * 32)
     rng = np.random.default_rng(6)
-    ratios = masked_views.variance_ratios(rng, 2, 64, 3000, noise=0.2, draws=200)
+    ratios = masking.variance_ratios(rng, 2, 64, 3000, noise=0.2, draws=200)
     assert abs(ratios.mean() - 1) < 4 / 64 + 5 * ratios.std() / np.sqrt(200)
-    masked, paired = masked_views.axes_contest(rng, 2, 64, 8000, noise=0.2, draws=20)
+    masked, paired = masking.axes_contest(rng, 2, 64, 8000, noise=0.2, draws=20)
     assert masked > 100
     assert paired == pytest.approx(1, abs=0.3)
 
 
 def test_correlated_noise_biases_and_gaps_are_smallest():
-    frame, other = masked_views.two_level_frame(2, 32), masked_views.two_level_frame(3, 32, upper=0.5)[:, -1]
-    assert masked_views.correlated_bias(frame, other, noise=0.2, common=0.0) == pytest.approx(
-        masked_views.two_level_bias(2, 32), abs=64 * EPS * 32
+    frame, other = masking.two_level_frame(2, 32), masking.two_level_frame(3, 32, upper=0.5)[:, -1]
+    assert masking.correlated_bias(frame, other, noise=0.2, common=0.0) == pytest.approx(
+        masking.two_level_bias(2, 32), abs=64 * EPS * 32
     )
-    assert masked_views.correlated_bias(frame, other, noise=0.2, common=1.5) == pytest.approx(1, abs=0.05)
-    assert masked_views.smallest_gap(np.diag([3.0, 1.0, -0.25])) == pytest.approx(0.25)
+    assert masking.correlated_bias(frame, other, noise=0.2, common=1.5) == pytest.approx(1, abs=0.05)
+    assert masking.smallest_gap(np.diag([3.0, 1.0, -0.25])) == pytest.approx(0.25)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from helpers import critics
-from helpers.tables import mi_estimators as table
+from helpers.papers.mutual_information.tables import mi_estimators as table
 
 
 @pytest.mark.parametrize("family", table.FAMILIES)

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from helpers import encoder_measures, recorded, seed_curves
-from helpers.tables import mi_fashion
+from helpers.evaluation import encoder_measures
+from helpers.figures import seed_curves
+from helpers.papers.mutual_information.tables import mi_fashion
+from helpers.recording import recorded
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -143,6 +145,6 @@ def test_the_numerical_libraries_suffice():
     code = (
         "import sys\n"
         "for name in ('matplotlib', 'tqdm', 'networkx', 'IPython'): sys.modules[name] = None\n"
-        "import helpers.tables.mi_fashion"
+        "import helpers.papers.mutual_information.tables.mi_fashion"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

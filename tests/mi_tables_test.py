@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from helpers import factor_images, recorded
-from helpers.tables import mi_infomin, mi_measures, mi_small_batch
+from helpers.data import factor_images
+from helpers.papers.mutual_information.tables import mi_infomin, mi_measures, mi_small_batch
+from helpers.recording import recorded
 
 CPU = torch.device("cpu")
 SHORT = {"steps": 5, "pairs": 128, "batches": 2, "read_candidates": 128}

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from helpers import gathering, milestones, training
+from helpers import training
+from helpers.training import distributed, stages
 
 ROWS = torch.randn(40, 3, generator=torch.Generator().manual_seed(0))
 
@@ -27,7 +28,7 @@ def weights(model):
 def test_every_stage_is_the_uninterrupted_run_so_far(own_folder, tmp_path):
     model, fit = model_and_fit()
     seen = {}
-    for number, losses in milestones.reached(fit, [1, 2, 5], tmp_path / "run.pt" if own_folder else None):
+    for number, losses in stages.reached(fit, [1, 2, 5], tmp_path / "run.pt" if own_folder else None):
         seen[number] = weights(model), losses
     assert not list(tmp_path.iterdir())
     for number, (reached, losses) in seen.items():
@@ -38,7 +39,7 @@ def test_every_stage_is_the_uninterrupted_run_so_far(own_folder, tmp_path):
 
 def test_an_interrupted_run_trains_only_what_is_missing(tmp_path):
     model, fit = model_and_fit()
-    first = {number: weights(model) for number, _ in milestones.reached(fit, [1, 3], tmp_path / "run.pt")}
+    first = {number: weights(model) for number, _ in stages.reached(fit, [1, 3], tmp_path / "run.pt")}
     steps = []
 
     def killed(model):
@@ -48,11 +49,11 @@ def test_an_interrupted_run_trains_only_what_is_missing(tmp_path):
 
     _, fit = model_and_fit()
     with pytest.raises(KeyboardInterrupt):
-        list(milestones.reached(partial(fit, after_step=killed), [1, 3], tmp_path / "run.pt"))
+        list(stages.reached(partial(fit, after_step=killed), [1, 3], tmp_path / "run.pt"))
     assert {path.name[:5] for path in tmp_path.iterdir()} == {"run-1", "run-3"}
     model, fit = model_and_fit()
     fit = partial(fit, after_step=steps.append)
-    again = {number: weights(model) for number, _ in milestones.reached(fit, [1, 3], tmp_path / "run.pt")}
+    again = {number: weights(model) for number, _ in stages.reached(fit, [1, 3], tmp_path / "run.pt")}
     assert all(torch.equal(first[number], again[number]) for number in first)
     assert len(steps) == 12 + 5
     assert not list(tmp_path.iterdir())
@@ -61,7 +62,7 @@ def test_an_interrupted_run_trains_only_what_is_missing(tmp_path):
 @pytest.mark.parametrize("epochs", [[], [0, 1], [2, 2], [3, 1]])
 def test_numbers_must_ascend(epochs):
     with pytest.raises(ValueError, match="expected ascending numbers"):
-        next(milestones.reached(None, epochs))
+        next(stages.reached(None, epochs))
 
 
 def test_a_stream_is_trained_in_stages_too():
@@ -74,11 +75,11 @@ def test_a_stream_is_trained_in_stages_too():
         )
         return weights(model)
 
-    staged = weights_after(lambda fit: list(milestones.reached(fit, [2, 5])))
+    staged = weights_after(lambda fit: list(stages.reached(fit, [2, 5])))
     assert torch.equal(staged, weights_after(lambda fit: fit(epochs=5)))
 
 
 def test_several_processes_need_a_path(monkeypatch):
-    monkeypatch.setattr(gathering, "processes", lambda: 2)
+    monkeypatch.setattr(distributed, "processes", lambda: 2)
     with pytest.raises(ValueError, match="2 processes need a path that all of them see"):
-        next(milestones.reached(None, [1]))
+        next(stages.reached(None, [1]))

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from helpers import models
+from helpers.networks import encoders
 
 
 def parameters(model):
@@ -15,7 +15,7 @@ def test_weights_are_a_function_of_the_seed_alone():
     torch.manual_seed(5)
     before = torch.get_rng_state()
     first, again, other = (
-        models.encoder((6, 5, 4), (4, 3), batch_norm=True, normalise=True, seed=seed) for seed in (1, 1, 2)
+        encoders.encoder((6, 5, 4), (4, 3), batch_norm=True, normalise=True, seed=seed) for seed in (1, 1, 2)
     )
     assert torch.equal(parameters(first), parameters(again))
     assert not torch.equal(parameters(first), parameters(other))
@@ -24,7 +24,7 @@ def test_weights_are_a_function_of_the_seed_alone():
 
 @pytest.mark.parametrize("normalise", [True, False])
 def test_outputs_are_normalised_and_features_are_not(normalise):
-    model = models.encoder((64, 16, 8), (8, 5), batch_norm=True, normalise=normalise, seed=0).double().eval()
+    model = encoders.encoder((64, 16, 8), (8, 5), batch_norm=True, normalise=normalise, seed=0).double().eval()
     images = torch.rand(7, 8, 8, dtype=torch.float64)
     assert model.features(images).shape == (7, 8)
     norms = model(images).norm(dim=1)
@@ -32,11 +32,11 @@ def test_outputs_are_normalised_and_features_are_not(normalise):
 
 
 def test_layers_are_the_documented_ones():
-    model = models.encoder((6, 5, 4), (4, 3, 2), batch_norm=True, normalise=False, seed=0, final_batch_norm=True)
+    model = encoders.encoder((6, 5, 4), (4, 3, 2), batch_norm=True, normalise=False, seed=0, final_batch_norm=True)
     kinds = [type(layer) for layer in model.backbone]
     assert kinds == [nn.Linear, nn.BatchNorm1d, nn.ReLU, nn.Linear]
     assert model.projector[-1].affine is False
-    plain = models.encoder((6, 5, 4), batch_norm=False, normalise=False, seed=0, final_relu=True)
+    plain = encoders.encoder((6, 5, 4), batch_norm=False, normalise=False, seed=0, final_relu=True)
     assert [type(layer) for layer in plain.backbone] == [nn.Linear, nn.ReLU, nn.Linear, nn.ReLU]
     assert isinstance(plain.projector, nn.Identity)
     assert float(plain.features(torch.randn(20, 6)).detach().min()) == 0
@@ -45,13 +45,13 @@ def test_layers_are_the_documented_ones():
 @pytest.mark.parametrize(("backbone", "projector"), [((6,), ()), ((6, 0), ()), ((6, 5), (5,)), ((6, 5), (4, 3))])
 def test_widths_that_do_not_fit_are_refused(backbone, projector):
     with pytest.raises(ValueError, match="projector"):
-        models.encoder(backbone, projector, batch_norm=False, normalise=False, seed=0)
+        encoders.encoder(backbone, projector, batch_norm=False, normalise=False, seed=0)
 
 
 def small(kind, seed=0, colours=1, **options):
     if kind == "resnet18":
-        return models.resnet18((32, 16, 8), colours=colours, normalise=True, seed=seed, width=4, **options)
-    return models.convolutional((8, 16), (16, 16, 8), colours=colours, normalise=True, seed=seed, **options)
+        return encoders.resnet18((32, 16, 8), colours=colours, normalise=True, seed=seed, width=4, **options)
+    return encoders.convolutional((8, 16), (16, 16, 8), colours=colours, normalise=True, seed=seed, **options)
 
 
 @pytest.mark.parametrize("kind", ["resnet18", "convolutional"])
@@ -80,7 +80,7 @@ def test_bytes_and_numbers_give_the_same_features(kind, colours):
 
 
 def test_a_perceptron_takes_bytes():
-    model = models.encoder((64, 8), batch_norm=False, normalise=False, seed=0)
+    model = encoders.encoder((64, 8), batch_norm=False, normalise=False, seed=0)
     levels = torch.randint(0, 256, (6, 8, 8), dtype=torch.uint8)
     assert torch.equal(model(levels), model(levels / 255))
 
@@ -103,12 +103,12 @@ def test_resnet18_has_the_known_number_of_parameters():
     convolutions = 9 * (3 * 64 + sum(inputs * outputs for inputs, outputs in pairwise(wide)))
     norms = 2 * (sum(wide) + 128 + 256 + 512)
     assert convolutions + shortcuts + norms == 11_168_832
-    assert count(models.resnet18(colours=3, normalise=True, seed=0).backbone) == 11_168_832
+    assert count(encoders.resnet18(colours=3, normalise=True, seed=0).backbone) == 11_168_832
 
 
 def test_resnet18_keeps_the_size_at_first_and_halves_it_three_times():
     sizes = []
-    model = models.resnet18(colours=3, normalise=False, seed=0, width=4)
+    model = encoders.resnet18(colours=3, normalise=False, seed=0, width=4)
     for layer in model.backbone:
         layer.register_forward_hook(lambda layer, given, result: sizes.append(tuple(result.shape[1:])))
     model(torch.rand(2, 3, 32, 32))
@@ -118,7 +118,7 @@ def test_resnet18_keeps_the_size_at_first_and_halves_it_three_times():
     assert sizes[11:] == [(32, 1, 1), (32,)]
 
 
-@pytest.mark.parametrize("head_norm", models.HEAD_NORMS)
+@pytest.mark.parametrize("head_norm", encoders.HEAD_NORMS)
 def test_projectors_are_the_documented_ones(head_norm):
     head = small("convolutional", head_norm=head_norm).projector
     kinds = [type(layer) for layer in head]
@@ -133,17 +133,17 @@ def test_batch_norm_can_be_left_out_and_put_behind_the_last_layer():
     model = small("convolutional", batch_norm=False, final_batch_norm=True)
     assert [type(layer) for layer in model.backbone[:4]] == [nn.Conv2d, nn.ReLU] * 2
     assert model.projector[-1].affine is False
-    bare = models.convolutional((4,), colours=1, normalise=False, seed=0, final_batch_norm=True)
+    bare = encoders.convolutional((4,), colours=1, normalise=False, seed=0, final_batch_norm=True)
     assert isinstance(bare.projector, nn.BatchNorm1d)
 
 
 def test_an_encoder_by_its_name_in_the_settings():
     options = {"colours": 1, "normalise": True, "seed": 3}
-    by_name = models.image_encoder([8, 16], (16, 4), **options)
-    assert torch.equal(parameters(by_name), parameters(models.convolutional((8, 16), (16, 4), **options)))
-    assert count(models.image_encoder("resnet18", width=4, **options)) == count(models.resnet18(width=4, **options))
+    by_name = encoders.image_encoder([8, 16], (16, 4), **options)
+    assert torch.equal(parameters(by_name), parameters(encoders.convolutional((8, 16), (16, 4), **options)))
+    assert count(encoders.image_encoder("resnet18", width=4, **options)) == count(encoders.resnet18(width=4, **options))
     with pytest.raises(ValueError, match="'vgg', expected 'resnet18'"):
-        models.image_encoder("vgg", **options)
+        encoders.image_encoder("vgg", **options)
 
 
 @pytest.mark.parametrize(
@@ -159,20 +159,20 @@ def test_an_encoder_by_its_name_in_the_settings():
 )
 def test_convolutional_encoders_that_do_not_fit_are_refused(arguments, options, message):
     with pytest.raises(ValueError, match=message):
-        models.convolutional(*arguments, colours=1, normalise=False, seed=0, **options)
+        encoders.convolutional(*arguments, colours=1, normalise=False, seed=0, **options)
 
 
 def test_a_resnet_without_width_is_refused():
     with pytest.raises(ValueError, match="width is 0"):
-        models.resnet18(colours=3, normalise=False, seed=0, width=0)
+        encoders.resnet18(colours=3, normalise=False, seed=0, width=0)
 
 
 def test_a_grid_keeps_places_apart():
     images = torch.rand(3, 28, 14, generator=torch.Generator().manual_seed(0))
     options = {"colours": 1, "normalise": False, "seed": 0}
-    apart = models.convolutional((4, 8, 6), grid=(4, 2), **options).eval().features(images)
+    apart = encoders.convolutional((4, 8, 6), grid=(4, 2), **options).eval().features(images)
     assert apart.shape == (3, 6 * 4 * 2)
-    together = models.convolutional((4, 8, 6), **options).eval().features(images)
+    together = encoders.convolutional((4, 8, 6), **options).eval().features(images)
     torch.testing.assert_close(apart.reshape(3, 6, 8).mean(-1), together)
     with pytest.raises(ValueError, match=r"grid \(0, 2\)"):
-        models.convolutional((4,), grid=(0, 2), **options)
+        encoders.convolutional((4,), grid=(0, 2), **options)

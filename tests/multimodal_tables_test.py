@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from helpers import two_towers
-from helpers.tables import multimodal_cliff, multimodal_semi, multimodal_unpaired
+from helpers.papers.multimodal_svd import dual_encoder
+from helpers.papers.multimodal_svd.tables import multimodal_cliff, multimodal_semi, multimodal_unpaired
 
 CPU = torch.device("cpu")
 
@@ -89,7 +89,7 @@ def test_the_anchor_is_refreshed_only_by_better_validation(monkeypatch):
 
     def make(anchor):
         made.append(anchor)
-        return two_towers.paired(temperature=1.0)
+        return dual_encoder.paired(temperature=1.0)
 
     model, rows = multimodal_semi.heads(0), torch.randn(8, 32)
     objective = multimodal_semi.Refreshed(model, make, None, 2)

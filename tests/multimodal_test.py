@@ -1,18 +1,19 @@
 import numpy as np
 import pytest
 
-from helpers import multimodal, spectra
+from helpers.papers.multimodal_svd import spiked_model
+from helpers.spectral import subspaces
 
 EPS = np.finfo(float).eps
 
 
 def model_of(rng, **changes):
     options = {"dimensions": (7, 6), "rank": 2, "noise": (0.2, 0.1), "signals": ([1.0, 0.6], [1.0, 0.8])} | changes
-    return multimodal.spiked_model(rng, **options)
+    return spiked_model.spiked_model(rng, **options)
 
 
 def test_frames_are_orthonormal_and_rotation_invariant():
-    frames = multimodal.random_frames(np.random.default_rng(0), 5, 2, shape=(4000,))
+    frames = spiked_model.random_frames(np.random.default_rng(0), 5, 2, shape=(4000,))
     assert np.allclose(np.swapaxes(frames, -1, -2) @ frames, np.eye(2))
     projectors = (frames @ np.swapaxes(frames, -1, -2)).mean(0)
     assert np.abs(projectors - 0.4 * np.eye(5)).max() < 0.03
@@ -21,8 +22,8 @@ def test_frames_are_orthonormal_and_rotation_invariant():
 
 @pytest.mark.parametrize(("n", "share"), [(10, 0.0), (10, 0.2), (9, 0.5), (11, 1.0)])
 def test_pairings_have_exactly_the_wrong_count_in_one_cycle(n, share):
-    wrong = multimodal.wrong_count(n, share)
-    for pairing in multimodal.pairings(np.random.default_rng(1), 50, n, share=share):
+    wrong = spiked_model.wrong_count(n, share)
+    for pairing in spiked_model.pairings(np.random.default_rng(1), 50, n, share=share):
         assert sorted(pairing) == list(range(n))
         moved = np.flatnonzero(pairing != np.arange(n))
         assert len(moved) == wrong
@@ -36,16 +37,16 @@ def test_pairings_have_exactly_the_wrong_count_in_one_cycle(n, share):
 @pytest.mark.parametrize(("n", "share"), [(10, 0.1), (4, 1.3), (4, -0.5)])
 def test_impossible_shares_are_refused(n, share):
     with pytest.raises(ValueError, match="wrong pairs, expected 0 or 2"):
-        multimodal.wrong_count(n, share)
+        spiked_model.wrong_count(n, share)
 
 
 def test_draws_have_the_covariances_of_the_model():
     rng = np.random.default_rng(2)
     root = rng.standard_normal((7, 7)) / 3
     model = model_of(rng, noise=(root @ root.T, np.linspace(0.1, 0.6, 6)))
-    pairing = multimodal.pairings(rng, 40, 500, share=0.4)
-    for law in multimodal.LAWS:
-        left, right = multimodal.draw(model, pairing, rng, law=law)
+    pairing = spiked_model.pairings(rng, 40, 500, share=0.4)
+    for law in spiked_model.LAWS:
+        left, right = spiked_model.draw(model, pairing, rng, law=law)
         own = np.einsum("bnp,bnq->pq", left, left) / pairing.size
         expected = (model.left_basis * model.left_signal) @ model.left_basis.T + root @ root.T
         assert np.abs(own - expected).max() < 0.05
@@ -57,9 +58,9 @@ def test_draws_have_the_covariances_of_the_model():
 def test_models_with_many_subspaces_draw_one_each():
     rng = np.random.default_rng(3)
     model = model_of(rng, shape=(4,), noise=(0.0, 0.0))
-    left, right = multimodal.draw(model, multimodal.pairings(rng, 4, 30, share=0.0), rng)
-    errors = multimodal.recovery_errors(
-        multimodal.contrastive_cross_covariance(left, right), model.left_basis, model.right_basis
+    left, right = spiked_model.draw(model, spiked_model.pairings(rng, 4, 30, share=0.0), rng)
+    errors = spiked_model.recovery_errors(
+        spiked_model.contrastive_cross_covariance(left, right), model.left_basis, model.right_basis
     )
     assert np.max(errors) < 1e-12
 
@@ -83,13 +84,13 @@ def test_bad_models_are_refused(changes, message):
 def test_bad_noise_is_refused_when_drawn(noise, message):
     rng = np.random.default_rng(0)
     with pytest.raises(ValueError, match=message):
-        multimodal.draw(model_of(rng, noise=noise), np.arange(5), rng)
+        spiked_model.draw(model_of(rng, noise=noise), np.arange(5), rng)
 
 
 def test_unknown_laws_are_refused():
     rng = np.random.default_rng(0)
     with pytest.raises(ValueError, match="law is 'cauchy'"):
-        multimodal.draw(model_of(rng), np.arange(5), rng, law="cauchy")
+        spiked_model.draw(model_of(rng), np.arange(5), rng, law="cauchy")
 
 
 def test_the_centred_product_is_the_difference_of_pair_means():
@@ -98,78 +99,78 @@ def test_the_centred_product_is_the_difference_of_pair_means():
     pairs = np.einsum("bip,biq->bpq", left, right)
     strangers = np.einsum("bip,bjq->bpq", left, right) - pairs
     difference = pairs / 9 - strangers / 72
-    assert np.allclose(multimodal.contrastive_cross_covariance(left, right), difference, rtol=0, atol=1e-13)
+    assert np.allclose(spiked_model.contrastive_cross_covariance(left, right), difference, rtol=0, atol=1e-13)
 
 
 def test_softmax_weights_are_means_of_two_softmaxes_and_do_not_overflow():
     scores = np.random.default_rng(5).standard_normal((4, 6, 6)) * 1000
-    weights = multimodal.softmax_weights(scores, temperature=0.5)
+    weights = spiked_model.softmax_weights(scores, temperature=0.5)
     assert np.allclose(weights.sum((-2, -1)), 6)
-    small = multimodal.softmax_weights(scores / 1000, temperature=0.5)
+    small = spiked_model.softmax_weights(scores / 1000, temperature=0.5)
     rows, columns = np.exp(scores / 500), np.exp(scores / 500)
     expected = (rows / rows.sum(-1, keepdims=True) + columns / columns.sum(-2, keepdims=True)) / 2
     assert np.allclose(small, expected)
     with pytest.raises(ValueError, match="temperature is 0"):
-        multimodal.softmax_weights(scores, temperature=0)
+        spiked_model.softmax_weights(scores, temperature=0)
     with pytest.raises(ValueError, match="expected"):
-        multimodal.softmax_weights(scores[:, :3], temperature=1.0)
+        spiked_model.softmax_weights(scores[:, :3], temperature=1.0)
 
 
 def test_clip_cross_covariance_is_the_weighted_sum():
     rng = np.random.default_rng(6)
     left, right, scores = rng.standard_normal((7, 3)), rng.standard_normal((7, 4)), rng.standard_normal((7, 7))
-    weights = 1.7 * np.eye(7) - multimodal.softmax_weights(scores, temperature=0.4)
+    weights = 1.7 * np.eye(7) - spiked_model.softmax_weights(scores, temperature=0.4)
     expected = np.einsum("ip,ij,jq->pq", left, weights, right) / 7
-    found = multimodal.clip_cross_covariance(left, right, scores, temperature=0.4, positive_weight=1.7)
+    found = spiked_model.clip_cross_covariance(left, right, scores, temperature=0.4, positive_weight=1.7)
     assert np.allclose(found, expected)
     with pytest.raises(ValueError, match="scores has shape"):
-        multimodal.clip_cross_covariance(left, right, scores[:5, :5], temperature=0.4, positive_weight=1.0)
+        spiked_model.clip_cross_covariance(left, right, scores[:5, :5], temperature=0.4, positive_weight=1.0)
 
 
 def test_best_coupling_and_encoders_agree():
     target = np.random.default_rng(7).standard_normal((5, 6, 4))
-    coupling = multimodal.best_coupling(target, rank=2, penalty=0.3)
-    left, right = multimodal.best_encoders(target, rank=2, penalty=0.3)
+    coupling = spiked_model.best_coupling(target, rank=2, penalty=0.3)
+    left, right = spiked_model.best_encoders(target, rank=2, penalty=0.3)
     assert np.allclose(np.swapaxes(left, -1, -2) @ right, coupling)
     assert np.allclose(left @ np.swapaxes(left, -1, -2), right @ np.swapaxes(right, -1, -2))
     assert np.allclose(np.linalg.matrix_rank(coupling), 2)
 
 
 def test_penalties_that_are_not_positive_are_refused():
-    for function in (multimodal.best_coupling, multimodal.best_encoders):
+    for function in (spiked_model.best_coupling, spiked_model.best_encoders):
         with pytest.raises(ValueError, match="penalty is 0"):
             function(np.eye(3), rank=1, penalty=0)
 
 
 def test_samples_that_do_not_pair_are_refused():
     with pytest.raises(ValueError, match=r"\(4, 2\) and \(5, 2\)"):
-        multimodal.contrastive_cross_covariance(np.ones((4, 2)), np.ones((5, 2)))
+        spiked_model.contrastive_cross_covariance(np.ones((4, 2)), np.ones((5, 2)))
 
 
 def test_recovery_errors_look_at_both_sides():
-    frames = multimodal.random_frames(np.random.default_rng(8), 6, 2, shape=(2,))
+    frames = spiked_model.random_frames(np.random.default_rng(8), 6, 2, shape=(2,))
     target = frames[0] @ np.diag([2.0, 1.0]) @ frames[1].T
-    other = multimodal.random_frames(np.random.default_rng(9), 6, 2)
-    left, right = multimodal.recovery_errors(target, frames[0], other)
+    other = spiked_model.random_frames(np.random.default_rng(9), 6, 2)
+    left, right = spiked_model.recovery_errors(target, frames[0], other)
     assert left < 1e-12
-    assert np.isclose(right, spectra.sin_theta(frames[1], other))
+    assert np.isclose(right, subspaces.sin_theta(frames[1], other))
 
 
 def test_the_first_order_law_in_the_isotropic_case_and_against_a_simulation():
     rng = np.random.default_rng(10)
     flat = model_of(rng, signals=None)
-    left, right = multimodal.first_order_error(flat, 100, share=0.5)
+    left, right = spiked_model.first_order_error(flat, 100, share=0.5)
     assert np.isclose(left, 2 * 5 * 0.2 * 1.1 / 25)
     assert np.isclose(right, 2 * 4 * 0.1 * 1.2 / 25)
     root = rng.standard_normal((7, 7)) / 6
     model = model_of(rng, noise=(root @ root.T, np.linspace(0.05, 0.3, 6)))
-    pairing = multimodal.pairings(rng, 150, 3000, share=0.3)
-    covariance = multimodal.contrastive_cross_covariance(*multimodal.draw(model, pairing, rng))
-    errors = multimodal.recovery_errors(covariance, model.left_basis, model.right_basis)
-    for error, law in zip(errors, multimodal.first_order_error(model, 3000, share=0.3), strict=True):
+    pairing = spiked_model.pairings(rng, 150, 3000, share=0.3)
+    covariance = spiked_model.contrastive_cross_covariance(*spiked_model.draw(model, pairing, rng))
+    errors = spiked_model.recovery_errors(covariance, model.left_basis, model.right_basis)
+    for error, law in zip(errors, spiked_model.first_order_error(model, 3000, share=0.3), strict=True):
         assert abs((error**2).mean() / law - 1) < 0.15
 
 
 def test_deviation_scale_counts_effective_ranks():
     model = model_of(np.random.default_rng(0), noise=(0.0, np.array([1.0, 1.0, 0, 0, 0, 0])))
-    assert np.isclose(multimodal.deviation_scale(model, 50), np.sqrt((2 + 2) * np.log(63) / 50))
+    assert np.isclose(spiked_model.deviation_scale(model, 50), np.sqrt((2 + 2) * np.log(63) / 50))

@@ -4,7 +4,8 @@ import math
 import pytest
 import torch
 
-from helpers import negatives
+from helpers.information import finite_samples
+from helpers.papers.spectral_clustering import finite_negatives
 
 generator = torch.Generator().manual_seed(0)
 
@@ -16,7 +17,7 @@ def instance(n, scale):
 
 
 def test_compositions_are_all_there_once():
-    found = negatives.compositions(5, 3)
+    found = finite_samples.compositions(5, 3)
     assert found.shape == (math.comb(7, 2), 3)
     assert (found.sum(1) == 5).all()
     assert (found >= 0).all()
@@ -30,25 +31,25 @@ def test_expected_infonce_equals_the_sum_over_all_sequences():
         for i, j in itertools.product(range(3), repeat=2):
             denominator = kernel[i, j] + sum(kernel[i, k] for k in drawn)
             total += transition[i, j] / 3 / 27 * torch.log(denominator / kernel[i, j])
-    found = negatives.expected_infonce(transition, log_kernel, candidates=4)
+    found = finite_negatives.expected_infonce(transition, log_kernel, candidates=4)
     assert found.item() == pytest.approx(total.item(), rel=1e-13)
 
 
 def test_expected_infonce_takes_a_batch():
     one, two = instance(3, 1.0), instance(3, 0.5)
     both = [torch.stack(pair) for pair in zip(one, two, strict=True)]
-    found = negatives.expected_infonce(*both, candidates=5)
-    assert torch.allclose(found, torch.stack([negatives.expected_infonce(*x, candidates=5) for x in (one, two)]))
+    found = finite_negatives.expected_infonce(*both, candidates=5)
+    assert torch.allclose(found, torch.stack([finite_negatives.expected_infonce(*x, candidates=5) for x in (one, two)]))
 
 
 def test_the_expansion_leaves_a_remainder_of_fourth_order():
     transition, log_kernel = instance(3, 0.6)
     kernel = log_kernel.exp()
     limit = -(transition * torch.log(kernel / kernel.sum(-1, keepdim=True))).sum(-1).mean()
-    coefficients = negatives.expansion(transition, log_kernel)
+    coefficients = finite_negatives.expansion(transition, log_kernel)
     remainders = []
     for count in (32, 64):
-        exact = negatives.expected_infonce(transition, log_kernel, candidates=count)
+        exact = finite_negatives.expected_infonce(transition, log_kernel, candidates=count)
         series = sum(c / count ** (k + 1) for k, c in enumerate(coefficients))
         remainders.append((exact - limit - math.log(count / 3) - series).item())
     assert math.log2(remainders[0] / remainders[1]) == pytest.approx(4.0, abs=0.2)
@@ -61,10 +62,10 @@ def test_moved_minimiser_is_second_order_accurate():
         lambda x: torch.exp(x).sum(),
     ]
     start = torch.zeros(2, dtype=torch.float64)
-    first, second = negatives.moved_minimiser(functions, start)
+    first, second = finite_negatives.moved_minimiser(functions, start)
     errors = []
     for count in (64, 128):
-        exact = negatives.newton(lambda x, m=count: sum(f(x) / m**k for k, f in enumerate(functions)), start)
+        exact = finite_negatives.newton(lambda x, m=count: sum(f(x) / m**k for k, f in enumerate(functions)), start)
         errors.append((exact - first / count - second / count**2).norm().item())
     assert math.log2(errors[0] / errors[1]) == pytest.approx(3.0, abs=0.2)
 
@@ -72,10 +73,10 @@ def test_moved_minimiser_is_second_order_accurate():
 def test_refusals():
     transition, log_kernel = instance(3, 1.0)
     with pytest.raises(ValueError, match="candidates is 1"):
-        negatives.expected_infonce(transition, log_kernel, candidates=1)
+        finite_negatives.expected_infonce(transition, log_kernel, candidates=1)
     with pytest.raises(ValueError, match=r"transition has shape \(3, 3\), log_kernel \(2, 2\)"):
-        negatives.expected_infonce(transition, log_kernel[:2, :2], candidates=4)
+        finite_negatives.expected_infonce(transition, log_kernel[:2, :2], candidates=4)
     with pytest.raises(ValueError, match="total is -1"):
-        negatives.compositions(-1, 3)
+        finite_samples.compositions(-1, 3)
     with pytest.raises(ValueError, match="no minimum found"):
-        negatives.newton(lambda x: -x.square().sum(), torch.ones(2, dtype=torch.float64))
+        finite_negatives.newton(lambda x: -x.square().sum(), torch.ones(2, dtype=torch.float64))

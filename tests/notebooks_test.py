@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from claim_cells import notebook, tags
 
-from helpers import claims, runtime, storage
+from helpers import files, runtime
+from helpers.ledger import claims
 
 NAMES = sorted(path.stem for path in (runtime.ROOT / "notebooks").glob("*.ipynb"))
 MEGABYTES = 4
@@ -29,7 +30,7 @@ def printed(cell):
 
 
 def ledger(name):
-    return storage.read_json(runtime.ROOT / "figures" / name / "claims.json")
+    return files.read_json(runtime.ROOT / "figures" / name / "claims.json")
 
 
 @pytest.fixture(params=NAMES)

@@ -1,8 +1,17 @@
 import pytest
 import torch
 
-from helpers import losses, pair_loss_family
-from helpers.pair_loss_family import anchor_losses, anchor_slopes, clip, loss, members, shifted_clip, signed_weights
+from helpers import losses
+from helpers.losses import pair_loss_family
+from helpers.losses.pair_loss_family import (
+    anchor_losses,
+    anchor_slopes,
+    clip,
+    loss,
+    members,
+    shifted_clip,
+    signed_weights,
+)
 
 FAMILY = members(temperature=0.7)
 

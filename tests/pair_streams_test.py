@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from helpers import critics, factor_images, losses, models, pair_streams
+from helpers import critics, losses
+from helpers.data import factor_images
+from helpers.networks import encoders
+from helpers.papers.mutual_information import pair_streams
 
 
 def test_factor_views_share_the_named_factors_and_no_other():
@@ -54,7 +57,7 @@ def test_fit_encoder_learns_repeats_and_reports_the_end():
     form = {"pairs": 64, "candidates": 16, "temperature": 0.2, "learning_rate": 1e-2, "seed": 3}
     values = []
     for _ in range(2):
-        model = models.encoder((4, 16, 8), batch_norm=False, normalise=True, seed=3)
+        model = encoders.encoder((4, 16, 8), batch_norm=False, normalise=True, seed=3)
         values.append(pair_streams.fit_encoder(model, stream, steps=100, **form))
     assert values[0] == values[1]
     assert 1.1 < values[0] < math.log(4)

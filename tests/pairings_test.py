@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from helpers import information, pairings
+from helpers import information
+from helpers.papers.mutual_information import pair_laws
 
 
 @pytest.fixture
@@ -12,27 +13,27 @@ def rng():
 
 def test_random_models_are_laws_with_the_supports_asked_for(rng):
     for disjoint in (False, True):
-        model = pairings.random_class_model(rng, 50, 3, 9, disjoint=disjoint)
+        model = pair_laws.random_class_model(rng, 50, 3, 9, disjoint=disjoint)
         for part in model:
             assert np.allclose(part.sum(axis=-1), 1)
         owners = (model.second > 0).sum(axis=1)
         assert np.all(owners == 1) if disjoint else np.all(owners > 1)
     with pytest.raises(ValueError, match="2 values cannot be shared out among 3 classes"):
-        pairings.random_class_model(rng, 1, 3, 2, disjoint=True)
+        pair_laws.random_class_model(rng, 1, 3, 2, disjoint=True)
 
 
 def test_tables_are_the_product_given_the_class(rng):
-    model = pairings.random_class_model(rng, 5, 3, 4, disjoint=False)
-    table = pairings.same_class_table(model)
+    model = pair_laws.random_class_model(rng, 5, 3, 4, disjoint=False)
+    table = pair_laws.same_class_table(model)
     assert np.allclose(information.conditional_mutual_information(table), 0, atol=1e-14)
-    assert np.allclose(pairings.pair_table(model), table.sum(axis=1))
+    assert np.allclose(pair_laws.pair_table(model), table.sum(axis=1))
     entry = model.prior[2, 1] * model.first[2, 1, 0] * model.second[2, 1, 3]
     assert np.isclose(table[2, 1, 0, 3], entry)
 
 
 def test_pool_tables_are_the_law_of_the_two_draws():
-    with_itself = pairings.pool_table([2, 3], prior=[0.4, 0.6], include_self=True)
-    without = pairings.pool_table([2, 3], prior=[0.4, 0.6], include_self=False)
+    with_itself = pair_laws.pool_table([2, 3], prior=[0.4, 0.6], include_self=True)
+    without = pair_laws.pool_table([2, 3], prior=[0.4, 0.6], include_self=False)
     for table in (with_itself, without):
         assert np.isclose(table.sum(), 1)
         assert np.allclose(table.sum(axis=1), [0.2] * 5)
@@ -40,108 +41,108 @@ def test_pool_tables_are_the_law_of_the_two_draws():
     assert np.isclose(without[2, 3], 0.6 / 6)
     assert np.all(np.diag(without) == 0)
     with pytest.raises(ValueError, match="sizes >= 2"):
-        pairings.pool_table([1, 3], prior=[0.4, 0.6], include_self=False)
+        pair_laws.pool_table([1, 3], prior=[0.4, 0.6], include_self=False)
     with pytest.raises(ValueError, match="one entry a class"):
-        pairings.pool_table([1, 3], prior=[1.0], include_self=True)
+        pair_laws.pool_table([1, 3], prior=[1.0], include_self=True)
 
 
 def test_a_pool_of_codes_has_the_law_of_its_images(rng):
     labels = np.array([1, 0, 1, 0, 1])
     order = np.argsort(labels, kind="stable")
-    joint = pairings.pool_table([2, 3], prior=[0.4, 0.6], include_self=True)
+    joint = pair_laws.pool_table([2, 3], prior=[0.4, 0.6], include_self=True)
     for values in (np.arange(5), np.array([0, 0, 0, 1, 1])):  # injective, and two codes shared by both classes
         shown = np.eye(values.max() + 1)[values[order]]
-        model = pairings.coded_pool(values[:, None] - 0.5, labels)
-        assert np.allclose(pairings.pair_table(model), information.encode(joint, shown, shown))
+        model = pair_laws.coded_pool(values[:, None] - 0.5, labels)
+        assert np.allclose(pair_laws.pair_table(model), information.encode(joint, shown, shown))
 
 
 def test_pools_of_codes_without_labels_or_with_empty_classes_are_refused():
     with pytest.raises(ValueError, match=r"3 codes, classes of \[1 1\] images"):
-        pairings.coded_pool(np.eye(3), [0, 1])
+        pair_laws.coded_pool(np.eye(3), [0, 1])
     with pytest.raises(ValueError, match=r"classes of \[1 0 1\] images"):
-        pairings.coded_pool(np.eye(2), [0, 2])
+        pair_laws.coded_pool(np.eye(2), [0, 2])
 
 
 @pytest.mark.parametrize("include_self", [True, False])
 def test_the_sampler_has_the_law_of_its_table(rng, include_self):
     labels = np.array([1, 0, 1, 0, 1])  # not sorted: indices have to point into the pool as it is
-    drawn = pairings.sample_same_class(rng, labels, 40_000, include_self=include_self, prior=[0.3, 0.7])
+    drawn = pair_laws.sample_same_class(rng, labels, 40_000, include_self=include_self, prior=[0.3, 0.7])
     order = np.argsort(labels, kind="stable")
     table = np.zeros((5, 5))
-    table[np.ix_(order, order)] = pairings.pool_table([2, 3], prior=[0.3, 0.7], include_self=include_self)
+    table[np.ix_(order, order)] = pair_laws.pool_table([2, 3], prior=[0.3, 0.7], include_self=include_self)
     counts = np.histogram2d(*drawn, bins=np.arange(-0.5, 5))[0]
     assert np.all(counts[table == 0] == 0)
     assert stats.chisquare(counts[table > 0], 40_000 * table[table > 0]).pvalue > 1e-6
 
 
 def test_the_sampler_follows_the_pool_by_default_and_refuses_lonely_images(rng):
-    anchor, _ = pairings.sample_same_class(rng, [0, 1, 1, 1], 20_000, include_self=True)
+    anchor, _ = pair_laws.sample_same_class(rng, [0, 1, 1, 1], 20_000, include_self=True)
     assert abs(np.mean(anchor == 0) - 0.25) < 0.02
     with pytest.raises(ValueError, match="at least 2 each"):
-        pairings.sample_same_class(rng, [0, 1, 1], 5, include_self=False)
+        pair_laws.sample_same_class(rng, [0, 1, 1], 5, include_self=False)
     with pytest.raises(ValueError, match="at least 1 each"):
-        pairings.sample_same_class(rng, [0, 2], 5, include_self=True)
+        pair_laws.sample_same_class(rng, [0, 2], 5, include_self=True)
 
 
 def test_pairs_are_drawn_from_the_table(rng):
     joint = np.array([[0.1, 0.2], [0.3, 0.4]])
-    counts = np.histogram2d(*pairings.sample_table(rng, joint, 20_000), bins=[-0.5, 0.5, 1.5])[0]
+    counts = np.histogram2d(*pair_laws.sample_table(rng, joint, 20_000), bins=[-0.5, 0.5, 1.5])[0]
     assert stats.chisquare(counts.ravel(), 20_000 * joint.ravel()).pvalue > 1e-6
 
 
 def test_augmentation_pairs_have_one_class_an_image(rng):
-    views = pairings.random_class_model(rng, 3, 5, 15, disjoint=True).first
-    joint = pairings.pair_table(pairings.augmentation_model(views))
+    views = pair_laws.random_class_model(rng, 3, 5, 15, disjoint=True).first
+    joint = pair_laws.pair_table(pair_laws.augmentation_model(views))
     assert np.allclose(information.mutual_information(joint), np.log(5))
 
 
 def test_factor_tables_share_what_they_should(rng):
     law = rng.dirichlet(np.ones(12)).reshape(2, 3, 2)
-    nothing = pairings.factor_table(law, [])
+    nothing = pair_laws.factor_table(law, [])
     assert np.allclose(nothing, np.outer(law, law))
-    assert np.allclose(pairings.factor_table(law, [2, 0, 1]), np.diag(law.ravel()))
-    middle = pairings.factor_table(law, [1])
+    assert np.allclose(pair_laws.factor_table(law, [2, 0, 1]), np.diag(law.ravel()))
+    middle = pair_laws.factor_table(law, [1])
     assert np.isclose(information.mutual_information(middle), information.entropy(law.sum(axis=(0, 2))))
     assert np.allclose(middle.sum(axis=1), law.ravel())
 
 
 def test_factor_tables_allow_impossible_combinations():
-    table = pairings.factor_table(np.array([[0.5, 0.5], [0.0, 0.0]]), [0])
+    table = pair_laws.factor_table(np.array([[0.5, 0.5], [0.0, 0.0]]), [0])
     assert np.isclose(table.sum(), 1)
 
 
 def test_the_dial_runs_from_nothing_to_everything():
-    assert np.isclose(information.mutual_information(pairings.copy_table(6, 0.0)), 0, atol=1e-14)
-    assert np.isclose(information.mutual_information(pairings.copy_table(6, 1.0)), np.log(6))
-    assert (pairings.copy_probability(6, 0.0), pairings.copy_probability(6, np.log(6))) == (0, 1)
+    assert np.isclose(information.mutual_information(pair_laws.copy_table(6, 0.0)), 0, atol=1e-14)
+    assert np.isclose(information.mutual_information(pair_laws.copy_table(6, 1.0)), np.log(6))
+    assert (pair_laws.copy_probability(6, 0.0), pair_laws.copy_probability(6, np.log(6))) == (0, 1)
     for nats in (0.01, 0.7, 1.7):
-        keep = pairings.copy_probability(6, nats)
-        assert np.isclose(information.mutual_information(pairings.copy_table(6, keep)), nats, rtol=0, atol=1e-12)
+        keep = pair_laws.copy_probability(6, nats)
+        assert np.isclose(information.mutual_information(pair_laws.copy_table(6, keep)), nats, rtol=0, atol=1e-12)
     with pytest.raises(ValueError, match=r"expected 0 to log 2 = 0\.693147"):
-        pairings.copy_probability(2, 1.0)
+        pair_laws.copy_probability(2, 1.0)
 
 
 def test_gaussian_pairs_have_the_correlation(rng):
-    assert np.isclose(pairings.gaussian_correlation(-np.log(1 - 0.49) * 1.5, dimension=3), 0.7)
-    x, y = pairings.gaussian_pairs(rng, 40_000, dimension=2, correlation=0.7)
+    assert np.isclose(pair_laws.gaussian_correlation(-np.log(1 - 0.49) * 1.5, dimension=3), 0.7)
+    x, y = pair_laws.gaussian_pairs(rng, 40_000, dimension=2, correlation=0.7)
     both = np.corrcoef(np.concatenate([x, y], axis=1).T)
     expected = np.kron([[1, 0.7], [0.7, 1]], np.eye(2))
     assert np.allclose(both, expected, atol=0.03)
 
 
 def test_the_gaussian_table_has_its_information():
-    table = pairings.gaussian_table(0.8, bins=300)
+    table = pair_laws.gaussian_table(0.8, bins=300)
     assert np.isclose(information.mutual_information(table), -np.log(1 - 0.64) / 2, rtol=0, atol=1e-9)
 
 
 def test_hash_codes_depend_on_every_byte_and_on_the_salt(rng):
     images = rng.random((20, 4, 4)).astype(np.float32)
-    codes = pairings.hash_codes(images, dimension=500)
+    codes = pair_laws.hash_codes(images, dimension=500)
     assert codes.dtype == np.float32
-    assert np.array_equal(codes, pairings.hash_codes(images.copy(order="F"), dimension=500))
+    assert np.array_equal(codes, pair_laws.hash_codes(images.copy(order="F"), dimension=500))
     changed = images.copy()
     changed[0, 0, 0] += 1e-3
-    near = pairings.hash_codes(changed, dimension=500)
+    near = pair_laws.hash_codes(changed, dimension=500)
     assert np.array_equal(near[1:], codes[1:])
     assert abs(np.corrcoef(near[0], codes[0])[0, 1]) < 0.25
-    assert not np.array_equal(pairings.hash_codes(images, dimension=500, salt=1), codes)
+    assert not np.array_equal(pair_laws.hash_codes(images, dimension=500, salt=1), codes)

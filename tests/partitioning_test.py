@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from helpers import evaluation, partitioning
+from helpers import evaluation
+from helpers.papers.multimodal_svd import partitioning
 
 LABELS = np.arange(120) % 4
 

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from helpers import class_counts, plug_in
+from helpers.information import plug_in
+from helpers.papers.mutual_information import class_counts
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@ from functools import partial
 import pytest
 import torch
 
-from helpers import populations, robust_scores
-from helpers.tables import robust_ablation, robust_digits
+from helpers.papers.robust_contrastive import ensemble, robust_scores
+from helpers.papers.robust_contrastive.tables import robust_ablation, robust_digits
 
 PLAIN = {"temperature": 0.5, "radius": 0.3, "attack_steps": 2}
 
@@ -12,12 +12,12 @@ PLAIN = {"temperature": 0.5, "radius": 0.3, "attack_steps": 2}
 def trained(rows, seeds, *, steps=3, data_seed=0, **options):
     draw = torch.Generator().manual_seed(data_seed)
     labels = torch.arange(16)[None] % 2
-    pairs = [[populations.robust_and_weak(labels, draw) for _ in range(2)] for _ in range(steps)]
+    pairs = [[ensemble.robust_and_weak(labels, draw) for _ in range(2)] for _ in range(steps)]
     batches = iter(pairs)
-    layers = populations.initial((11, 6, 2), seeds)
+    layers = ensemble.initial((11, 6, 2), seeds)
     repeat = lambda: [part.expand(len(seeds), -1, -1) for part in next(batches)]  # noqa: E731
     options = PLAIN | {"learning_rate": 0.01, "generator": torch.Generator().manual_seed(1)} | options
-    populations.train(layers, populations.recipe(rows), repeat, steps=steps, **options)
+    ensemble.train(layers, ensemble.recipe(rows), repeat, steps=steps, **options)
     return layers
 
 
@@ -33,40 +33,40 @@ def test_a_network_does_not_depend_on_its_company_and_every_term_acts():
 
 
 def test_features_have_unit_length_and_keep_leading_axes():
-    layers = populations.initial((11, 6, 2), [0, 1])
-    z = populations.features(layers, torch.randn(5, 2, 7, 11))
+    layers = ensemble.initial((11, 6, 2), [0, 1])
+    z = ensemble.features(layers, torch.randn(5, 2, 7, 11))
     assert z.shape == (5, 2, 7, 2)
     assert torch.allclose(z.norm(dim=-1), torch.ones(5, 2, 7))
 
 
 def test_worst_step_has_the_radius_per_network_and_none_where_there_is_none():
     gradients = [torch.randn(3, 4, 2), torch.randn(3, 1, 4)]
-    step = populations.worst_step(gradients, torch.tensor([0.5, 2.0, 0.0]))
+    step = ensemble.worst_step(gradients, torch.tensor([0.5, 2.0, 0.0]))
     lengths = sum((s**2).flatten(1).sum(dim=1) for s in step).sqrt()
     assert torch.allclose(lengths, torch.tensor([0.5, 2.0, 0.0]))
 
 
 def test_binary_cross_entropy_of_an_ignorant_judge_is_log_two():
     z = torch.randn(2, 5, 3)
-    assert torch.allclose(populations.binary_cross_entropy(torch.zeros(2, 4), z, z), torch.full((2,), 0.6931472))
+    assert torch.allclose(ensemble.binary_cross_entropy(torch.zeros(2, 4), z, z), torch.full((2,), 0.6931472))
 
 
 def test_discriminators_descend_their_cross_entropy_and_only_where_they_have_a_weight(monkeypatch):
-    calls, fit = [], populations.training.fit
+    calls, fit = [], ensemble.training.fit
 
     def spy(population, *arguments, **options):
         calls.append(population)
         return fit(population, *arguments, **options)
 
-    monkeypatch.setattr(populations.training, "fit", spy)
+    monkeypatch.setattr(ensemble.training, "fit", spy)
     trained([(1, 1, 0, 0.1)], [0])
     trained([(1, 1, 0, 0)], [0])
     assert [bool(population.judge.any()) for population in calls] == [True, False]
     assert [name for name, _ in calls[0].named_buffers()] == ["judge"]  # a checkpoint holds it
     z = torch.nn.functional.normalize(torch.randn(1, 40, 3, generator=torch.Generator().manual_seed(0)), dim=-1)
     judge, moved = torch.zeros(1, 4), z + torch.tensor([0.5, 0.0, 0.0])
-    better = populations.discriminator_step(judge, z, moved, rate=0.2)
-    first, second = (populations.binary_cross_entropy(d, z, moved) for d in (judge, better))
+    better = ensemble.discriminator_step(judge, z, moved, rate=0.2)
+    first, second = (ensemble.binary_cross_entropy(d, z, moved) for d in (judge, better))
     assert second < first
     assert not judge.any()
 
@@ -77,16 +77,16 @@ def test_a_training_that_blows_up_is_named():
 
 
 def test_weak_coordinates_have_their_mean_and_spread():
-    x = populations.robust_and_weak(torch.ones(20000, dtype=torch.long), torch.Generator().manual_seed(0))
+    x = ensemble.robust_and_weak(torch.ones(20000, dtype=torch.long), torch.Generator().manual_seed(0))
     assert torch.allclose(x.mean(dim=0), torch.tensor([1.0, *[0.25] * 10]), atol=0.03)
     assert torch.allclose(x.std(dim=0), torch.tensor([0.6, *[0.12] * 10]), atol=0.02)
 
 
 def test_mean_classifier_and_scores():
-    layers = populations.initial((11, 6, 2), [0])
+    layers = ensemble.initial((11, 6, 2), [0])
     labels = torch.arange(40)[None] % 2
-    x = populations.robust_and_weak(labels, torch.Generator().manual_seed(0))
-    z = populations.features(layers, x).detach()
+    x = ensemble.robust_and_weak(labels, torch.Generator().manual_seed(0))
+    z = ensemble.features(layers, x).detach()
     weights, bias = robust_scores.mean_classifier(z, labels, classes=2, temperature=0.5)
     assert torch.allclose(weights[0, 1], z[0, 1::2].mean(dim=0) / 0.5, atol=1e-6)
     assert torch.allclose(bias, torch.full((1, 1, 2), 0.5).log())

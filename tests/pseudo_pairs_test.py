@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from helpers import multimodal, pseudo_pairs
+from helpers.papers.multimodal_svd import pseudo_pairs, spiked_model
 
 
 @pytest.fixture
@@ -18,18 +18,18 @@ def same_pairs(pairs, others):
 
 
 def test_truth_has_the_orientation_of_the_paired_model(rng):
-    model = multimodal.spiked_model(rng, dimensions=(9, 8), rank=7, noise=(0.0, 0.0))
+    model = spiked_model.spiked_model(rng, dimensions=(9, 8), rank=7, noise=(0.0, 0.0))
     pairing = pseudo_pairs.hidden_pairing(rng, 30)
-    left, right = multimodal.draw(model, pairing, rng)
+    left, right = spiked_model.draw(model, pairing, rng)
     codes = left @ model.left_basis, right @ model.right_basis
     for i, j in pseudo_pairs.true_pairs(pairing):
         assert np.allclose(codes[0][i], codes[1][j])
 
 
 def test_guesses_find_the_hidden_pairs_in_the_right_orientation(rng):
-    model = multimodal.spiked_model(rng, dimensions=(50, 48), rank=40, noise=(0.01, 0.01))
+    model = spiked_model.spiked_model(rng, dimensions=(50, 48), rank=40, noise=(0.01, 0.01))
     pairing = pseudo_pairs.hidden_pairing(rng, 25)
-    left, right = multimodal.draw(model, pairing, rng)
+    left, right = spiked_model.draw(model, pairing, rng)
     encoders = model.left_basis.T, model.right_basis.T
     truth = pseudo_pairs.true_pairs(pairing)
     for score in (pseudo_pairs.inner_product_scores, pseudo_pairs.cosine_scores):
@@ -83,7 +83,7 @@ def test_two_opposite_points_attain_the_allowed_gap_change():
 def test_covariance_against_loops(rng):
     left, right, scores = rng.standard_normal((4, 3)), rng.standard_normal((4, 2)), rng.standard_normal((4, 4))
     pairs = np.array([[0, 1], [0, 2], [3, 1]])
-    posterior = multimodal.softmax_weights(scores, temperature=0.5)
+    posterior = spiked_model.softmax_weights(scores, temperature=0.5)
     expected = np.zeros((3, 2))
     for i, j in itertools.product(range(4), repeat=2):
         weight = 1.7 * ([i, j] in pairs.tolist()) - posterior[i, j]
@@ -97,7 +97,7 @@ def test_training_once_more_on_observed_pairs_is_the_clip_covariance(rng):
     encoders = rng.standard_normal((2, 4)), rng.standard_normal((2, 3))
     options = {"temperature": 0.3, "positive_weight": 2.0}
     step = pseudo_pairs.trained_once_more(left, right, encoders, **options)
-    expected = multimodal.clip_cross_covariance(left, right, step.scores, **options)
+    expected = spiked_model.clip_cross_covariance(left, right, step.scores, **options)
     assert np.allclose(step.covariance, expected, atol=1e-14)
     assert np.allclose(step.scores, left @ encoders[0].T @ encoders[1] @ right.T)
 
@@ -114,7 +114,7 @@ def test_weight_deviations_against_loops(rng):
 
 def test_saturation_against_loops(rng):
     scores, pairs = rng.standard_normal((5, 5)), np.array([[0, 1], [3, 2], [0, 4]])
-    weights = multimodal.softmax_weights(scores, temperature=0.5)
+    weights = spiked_model.softmax_weights(scores, temperature=0.5)
     entries = {(i, j): weights[i, j] for i, j in itertools.product(range(5), repeat=2)}
     chosen = [entries.pop((i, j)) for i, j in pairs]
     step = pseudo_pairs.SecondStep(pairs, scores, np.zeros((1, 1)))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from helpers import published_points as points
+from helpers.papers.multimodal_svd import published_points as points
 
 
 def test_curves_have_one_value_a_point():

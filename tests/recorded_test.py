@@ -7,7 +7,9 @@ import pytest
 import torch
 from tqdm import tqdm
 
-from helpers import checkpoints, recorded, storage, sweeps
+from helpers import files
+from helpers.recording import recorded, sweeps
+from helpers.training import checkpoints
 
 CPU = torch.device("cpu")
 
@@ -142,13 +144,13 @@ def test_tables_are_found_by_name():
 
 
 def test_the_full_profile_has_sizes_and_a_name_of_its_own(monkeypatch, tmp_path):
-    module = types.ModuleType("helpers.tables.tiny")
+    module = types.ModuleType("helpers.papers.none.tables.tiny")
     module.NOTEBOOK, module.ABOUT, module.measure = "00_none", "x squared", square
     module.CONSTANTS, module.CELLS, module.SEEDS = {"power": 2, "data": "small"}, [{"x": 2.0}], (0, 1)
     module.FULL = {"constants": {"power": 3}, "seeds": (0, 1, 2)}
-    monkeypatch.setitem(sys.modules, "helpers.tables.tiny", module)
-    monkeypatch.setattr(recorded, "MODULES", tmp_path)
-    (tmp_path / "tiny.py").touch()
+    monkeypatch.setitem(sys.modules, "helpers.papers.none.tables.tiny", module)
+    monkeypatch.setattr(recorded, "PAPERS", tmp_path)
+    files.write_text(tmp_path / "none" / "tables" / "tiny.py", "")
     quick, full = recorded.table("tiny"), recorded.table("00_none/tiny", "full")
     assert (quick.path, full.path) == ("00_none/tiny", "00_none/tiny_full")
     assert full.settings(full.cells[0]) == {"power": 3, "data": "small", "x": 2.0}
@@ -183,8 +185,8 @@ def test_a_table_of_one_size_says_so():
 
 @pytest.mark.parametrize("path", sorted(recorded.STORE.glob("*/*.json")), ids=lambda path: path.stem)
 def test_every_stored_table_fits_its_definition(path):
-    names = [found.stem for found in recorded.MODULES.glob("[!_]*.py") if path.stem.startswith(found.stem)]
-    name, images = max(names, key=len), storage.read_json(path)["constants"].get("data")
+    names = [found.stem for found in recorded.PAPERS.glob("*/tables/[!_]*.py") if path.stem.startswith(found.stem)]
+    name, images = max(names, key=len), files.read_json(path)["constants"].get("data")
     rest = path.stem.removeprefix(name)
     table = recorded.table(f"{path.parent.name}/{name}", "full" if rest.startswith("_full") else "quick", images)
     assert table.name == path.stem
@@ -216,7 +218,7 @@ def test_a_row_that_cannot_be_stored_keeps_its_checkpoint(tmp_path, monkeypatch)
         raise OSError(28, "no space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(sweeps.storage, "write_json", full)
+        patch.setattr(sweeps.files, "write_json", full)
         with pytest.raises(OSError, match="no space left"):
             run(definition(trains), tmp_path)
     assert checkpoints.Checkpoint(tmp_path / "partial" / "00_none" / "tiny-0.pt").load() == {"trained": 0}

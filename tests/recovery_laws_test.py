@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from helpers import gaussian_moments, multimodal, recovery_laws
+from helpers.papers.multimodal_svd import gaussian_sampling, recovery_laws, spiked_model
 
 EPS = np.finfo(float).eps
 
@@ -13,8 +13,8 @@ def test_next_order_explains_the_gap_to_the_first_order(left, right, rank, level
     rng, n, draws = np.random.default_rng(0), 2000, 3000
     options = {"left": left, "right": right, "rank": rank, "left_level": levels[0], "right_level": levels[1]}
     model = recovery_laws.isotropic(rng, **options)
-    squares = gaussian_moments.recovery(model, n, rng, share=share, draws=draws)[0]
-    ratio = squares / multimodal.first_order_error(model, n, share=share)[0]
+    squares = gaussian_sampling.recovery(model, n, rng, share=share, draws=draws)[0]
+    ratio = squares / spiked_model.first_order_error(model, n, share=share)[0]
     correction = recovery_laws.next_order(model, n, share=share)
     slack = 5 * ratio.std() / np.sqrt(draws) + 3 * correction**2
     assert abs(ratio.mean() - 1 - correction) < slack
@@ -50,17 +50,17 @@ def test_random_instances_satisfy_the_assumptions():
         model, n, share = recovery_laws.random_instance(rng)
         assert model.left_signal[0] == model.right_signal[0] == 1
         assert max(np.max(model.left_noise), np.max(model.right_noise)) <= 1
-        assert multimodal.wrong_count(n, share) < n
+        assert spiked_model.wrong_count(n, share) < n
 
 
 def test_first_order_sines_are_first_order():
     rng = np.random.default_rng(5)
-    left, right = multimodal.random_frames(rng, 7, 2), multimodal.random_frames(rng, 6, 2)
+    left, right = spiked_model.random_frames(rng, 7, 2), spiked_model.random_frames(rng, 6, 2)
     values, perturbation = np.array([1.0, 0.6]), rng.standard_normal((7, 6))
     gaps = []
     for size in (1e-3, 1e-4):
         matrix = (left * values) @ right.T + size * perturbation
-        exact = multimodal.recovery_errors(matrix, left, right)[0]
+        exact = spiked_model.recovery_errors(matrix, left, right)[0]
         gaps.append(abs(exact - recovery_laws.first_order_sines(left, values, right, size * perturbation)))
     assert gaps[1] < gaps[0] / 50
 
@@ -86,7 +86,7 @@ def test_sampled_recovery_agrees_with_the_fast_one():
     model = recovery_laws.isotropic(np.random.default_rng(9), left=8, right=7, rank=2)
     rng = np.random.default_rng(10)
     slow = recovery_laws.sampled_recovery(model, 300, rng, share=0.5, draws=300, law="gaussian", block=50_000)
-    fast = gaussian_moments.recovery(model, 300, rng, share=0.5, draws=300)
+    fast = gaussian_sampling.recovery(model, 300, rng, share=0.5, draws=300)
     assert np.all(np.abs(slow.mean(1) - fast.mean(1)) < 5 * np.sqrt((slow.var(1) + fast.var(1)) / 300))
 
 

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from helpers import feature_mixtures, pair_weights, relu_networks
+from helpers.losses import pair_family
+from helpers.papers.alpha_cl import mixtures, relu_networks
 
 FLOAT = torch.float64
 
@@ -14,7 +15,7 @@ def generator():
 
 @pytest.fixture
 def problem():
-    return feature_mixtures.random_problem(3, 4, view_noise=0.1, rng=np.random.default_rng(0))
+    return mixtures.random_problem(3, 4, view_noise=0.1, rng=np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("activation", relu_networks.ACTIVATIONS)
@@ -30,7 +31,7 @@ def test_closed_form_gradient_agrees_with_autograd(problem, generator, activatio
 def test_energy_of_raw_inputs_agrees_with_the_quadratic_form(problem, generator):
     covariance, weights, views, other = problem
     first, second = relu_networks.random_start(3, 5, 4, 2, constraint="layer", generator=generator)
-    raw = pair_weights.energy(weights, *(relu_networks.outputs(first, second, inputs) for inputs in (views, other)))
+    raw = pair_family.energy(weights, *(relu_networks.outputs(first, second, inputs) for inputs in (views, other)))
     assert torch.allclose(raw, relu_networks.energy(first, second, covariance, activation="relu"))
 
 

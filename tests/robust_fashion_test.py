@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from helpers import data, recorded, robust_training
-from helpers.tables import robust_fashion as table
+from helpers import data
+from helpers.papers.robust_contrastive import robust_training
+from helpers.papers.robust_contrastive.tables import robust_fashion as table
+from helpers.recording import recorded
 
 CPU = torch.device("cpu")
 TINY = {

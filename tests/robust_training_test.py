@@ -6,18 +6,20 @@ import pytest
 import torch
 from torch import nn
 
-from helpers import models, populations, robust_scores, robust_training, sharpness
+from helpers.networks import encoders
+from helpers.optimise import sharpness
+from helpers.papers.robust_contrastive import ensemble, robust_scores, robust_training
 
 THREAT = robust_scores.Threat(0.1, 2, 0.0, 1.0)
 FULL = robust_training.Terms(adversarial=1.0, benign=2.0, sharpness=0.5, discriminator=0.3)
 
 
 def perceptron(*, seed=0):
-    return models.encoder((16, 12, 3), batch_norm=False, normalise=True, seed=seed)
+    return encoders.encoder((16, 12, 3), batch_norm=False, normalise=True, seed=seed)
 
 
 def convolutional(*, batch_norm=True):
-    return models.convolutional(
+    return encoders.convolutional(
         (4, 6), (6, 3), colours=1, normalise=True, seed=0, batch_norm=batch_norm, head_norm="none"
     )
 
@@ -61,7 +63,7 @@ def test_without_sharpness_the_gradient_is_that_of_a_population_of_one():
         terms = robust_training.Terms(row[0], row[1], discriminator=row[3])
         rule = robust_training.objective(terms, pairs, still, temperature=0.5)
         found = gradient(watched(encoder, judge=judge), rule, rows)[1]
-        expected = populations.gradients(layers, populations.recipe([row]), judge, anchors, anchors, positives, 0.5)
+        expected = ensemble.gradients(layers, ensemble.recipe([row]), judge, anchors, anchors, positives, 0.5)
         assert all(torch.allclose(a, b.reshape(a.shape), atol=1e-6) for a, b in zip(found, expected, strict=True))
 
 
@@ -73,7 +75,7 @@ def test_sharpness_acts_on_the_benign_term_alone():
     anchors, positives = pairs(rows, torch.Generator().manual_seed(3))
 
     def benign():
-        return 2 * populations.contrast(encoder(anchors), encoder(positives), temperature=0.5).mean()
+        return 2 * ensemble.contrast(encoder(anchors), encoder(positives), temperature=0.5).mean()
 
     sharp = sharpness.gradient_at_worst_neighbour(benign, encoder.parameters(), 0.5, adaptive=True)
     assert all(torch.allclose(a, b + c, atol=1e-5) for a, b, c in zip(found, slopes, sharp, strict=True))
@@ -100,7 +102,7 @@ def test_the_attack_raises_the_loss_and_stays_in_the_ball():
     assert (attacked - anchors).abs().max() <= 0.1 + 1e-6
     assert attacked.min() >= 0
     assert attacked.max() <= 1
-    assert attacked_loss > populations.contrast(model(anchors), model(positives), temperature=0.5).mean()
+    assert attacked_loss > ensemble.contrast(model(anchors), model(positives), temperature=0.5).mean()
 
 
 @pytest.mark.parametrize("radius", [0.0, 0.5])

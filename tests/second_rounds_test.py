@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from helpers import multimodal, pseudo_pairs, second_rounds
+from helpers.papers.multimodal_svd import pseudo_pairs, second_rounds, spiked_model
 
 
 @pytest.fixture
@@ -78,8 +78,8 @@ def test_first_step_error_is_that_of_the_empirical_covariance_at_full_rank(rng):
     options = {"rank": 4, "dimension": 4, "noise": 0.5, "pairs": 200, "draws": 3}
     errors = second_rounds.first_step_errors(rng, **options)
     again = np.random.default_rng(0)
-    model = multimodal.spiked_model(again, dimensions=(4, 4), rank=4, noise=(0.5, 0.5), shape=(3,))
-    for b, (x, y) in enumerate(zip(*multimodal.draw(model, np.tile(np.arange(200), (3, 1)), again), strict=True)):
+    model = spiked_model.spiked_model(again, dimensions=(4, 4), rank=4, noise=(0.5, 0.5), shape=(3,))
+    for b, (x, y) in enumerate(zip(*spiked_model.draw(model, np.tile(np.arange(200), (3, 1)), again), strict=True)):
         difference = np.cov(x.T, y.T)[:4, 4:] - model.signal[b]
         assert np.isclose(errors[b], np.linalg.svd(difference, compute_uv=False)[0] ** 2)
 

@@ -2,7 +2,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from helpers import recorded, seed_curves
+from helpers.figures import seed_curves
+from helpers.recording import recorded
 
 ROWS = [{"p": p, "kind": kind, "seed": seed, "y": p + seed} for p in (0.2, 0.1) for kind in "ab" for seed in (0, 1)]
 RECORDING = recorded.Recording(ROWS, {"seeds": [0, 1], "table": "00_none/tiny"})

@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy import stats
 
-from helpers import sharpness
+from helpers.optimise import sharpness
 
 SMALL = {"samples": 400, "parameters": 3, "squared_norm": 2.0, "radius": 0.5, "failure": 0.1, "ceiling": 2.0}
 

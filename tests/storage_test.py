@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from helpers import storage
+from helpers import files
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_a_full_disk_leaves_the_old_file_and_no_litter(tmp_path, full_disk):
     target = tmp_path / "ledger.json"
     target.write_text("old")
     with pytest.raises(OSError, match=r"ledger.json was not written \(No space left on device\)") as caught:
-        storage.write_text(target, "new content")
+        files.write_text(target, "new content")
     assert caught.value.errno == errno.ENOSPC
     assert target.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["ledger.json"]
@@ -51,7 +51,7 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "replace", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        storage.write_text(target, "new")
+        files.write_text(target, "new")
     assert target.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["ledger.json"]
 
@@ -59,29 +59,29 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="was not written"):
-        storage.write_text(tmp_path / "file" / "x.json", "new")
+        files.write_text(tmp_path / "file" / "x.json", "new")
 
 
 def test_json_round_trip_and_refusals(tmp_path):
     path = tmp_path / "a.json"
-    assert storage.read_json(path) is None
-    storage.write_json(path, {"x": [1, 2.5, "é"]})
-    assert storage.read_json(path) == {"x": [1, 2.5, "é"]}
+    assert files.read_json(path) is None
+    files.write_json(path, {"x": [1, 2.5, "é"]})
+    assert files.read_json(path) == {"x": [1, 2.5, "é"]}
     with pytest.raises(ValueError, match="not JSON compliant"):
-        storage.write_json(path, float("nan"))
+        files.write_json(path, float("nan"))
     path.write_text("{")
     with pytest.raises(ValueError, match="not valid JSON"):
-        storage.read_json(path)
+        files.read_json(path)
 
 
 def test_csv_round_trip(tmp_path):
     columns = {"n": [1, 2], "error": [0.1, 1e-16], "label": ["a", "b,c"]}
     path = tmp_path / "a.csv"
-    assert storage.read_csv(path) is None
-    storage.write_text(path, storage.csv_text(columns))
-    assert storage.read_csv(path) == {"n": ["1", "2"], "error": ["0.1", "1e-16"], "label": ["a", "b,c"]}
+    assert files.read_csv(path) is None
+    files.write_text(path, files.csv_text(columns))
+    assert files.read_csv(path) == {"n": ["1", "2"], "error": ["0.1", "1e-16"], "label": ["a", "b,c"]}
 
 
 def test_csv_columns_of_unequal_length_are_refused():
     with pytest.raises(ValueError, match="differ in length"):
-        storage.csv_text({"a": [1], "b": [1, 2]})
+        files.csv_text({"a": [1], "b": [1, 2]})

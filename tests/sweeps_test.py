@@ -8,7 +8,9 @@ import joblib
 import pytest
 import torch
 
-from helpers import checkpoints, gathering, recorded, runtime, storage, sweeps
+from helpers import files, runtime
+from helpers.recording import recorded, sweeps
+from helpers.training import checkpoints, distributed
 
 CPU = torch.device("cpu")
 
@@ -17,10 +19,11 @@ def definition(**changes):
     """A sweep that really trains: two widths, three seeds, a perceptron on random images."""
 
     def measure(settings, seed, device, scratch):
-        from helpers import models, training
+        from helpers import training
+        from helpers.networks import encoders
 
         images = torch.rand(64, 4, 4, generator=torch.Generator().manual_seed(seed))
-        model = models.encoder((16, settings["width"], 4), batch_norm=True, normalise=True, seed=seed)
+        model = encoders.encoder((16, settings["width"], 4), batch_norm=True, normalise=True, seed=seed)
         objective = training.two_views(
             lambda first, second: (first - second).square().sum(1).mean() - first.var(0).sum(),
             lambda batch, generator: batch + 0.1 * torch.randn(batch.shape, generator=generator),
@@ -101,7 +104,7 @@ def test_what_is_there_and_what_is_missing_is_announced(tmp_path):
     )
     measured = {str(number): {"seconds": 90.0} for number in range(2)}
     so_far = {"fingerprint": table.fingerprint, "rows": measured}
-    storage.write_json(folders["partial"] / "00_none" / "tiny.json", so_far)
+    files.write_json(folders["partial"] / "00_none" / "tiny.json", so_far)
     assert "2 there, 2 at a time; about 3 min more" in sweeps.announce(table, jobs=2, **folders)
     rows(tmp_path, partial=tmp_path / "elsewhere")
     assert sweeps.announce(table, jobs=1, **folders) is None
@@ -114,7 +117,7 @@ def test_a_finished_row_leaves_no_checkpoint(tmp_path):
 
 
 def test_processes_that_share_a_row_do_not_also_share_rows(monkeypatch, tmp_path):
-    monkeypatch.setattr(gathering, "processes", lambda: 2)
+    monkeypatch.setattr(distributed, "processes", lambda: 2)
     with pytest.raises(ValueError, match="jobs is 2, but 2 processes train every row together"):
         rows(tmp_path, jobs=2)
 
@@ -128,8 +131,9 @@ for name in ("tqdm", "matplotlib", "IPython", "networkx", "jupyter", "nbformat",
 import torch
 sys.path.insert(0, {str(runtime.ROOT / "tests")!r})
 from pathlib import Path
-from helpers import recorded, sweeps, training
-for path in recorded.MODULES.glob("[!_]*.py"):
+from helpers import training
+from helpers.recording import recorded, sweeps
+for path in recorded.PAPERS.glob("*/tables/[!_]*.py"):
     recorded.table(path.stem)
 def measure(settings, seed, device, scratch):
     return {{"y": settings["x"] + seed}}
@@ -211,6 +215,6 @@ def test_a_process_ended_from_outside_is_explained(monkeypatch, capsys):
 def test_the_command_line_refuses_no_jobs_and_two_ways_at_once(monkeypatch, capsys):
     assert sweeps.main(["kernel_infonce_digits", "--jobs", "0"]) == 2
     assert "--jobs is 0, expected at least 1" in capsys.readouterr().err
-    monkeypatch.setattr(gathering, "processes", lambda: 2)
+    monkeypatch.setattr(distributed, "processes", lambda: 2)
     assert sweeps.main(["kernel_infonce_digits", "--again", "--dask", "tcp://nowhere:1"]) == 2
     assert "choose one" in capsys.readouterr().err

@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from helpers import kernels, losses, tiled_losses
+from helpers import losses
+from helpers.losses import _tiled, kernels
 
 generator = torch.Generator().manual_seed(0)
 
@@ -70,8 +71,8 @@ def value_and_gradients(loss, x, y):
 def blocks(request, monkeypatch):
     """Small blocks cut 13 anchors into ragged strips and tiles."""
     if request.param == "small blocks":
-        monkeypatch.setattr(tiled_losses, "rows_of_a_block", lambda n, like: min(n, 5))
-        monkeypatch.setattr(tiled_losses, "tile_sides", lambda n, like: (min(n, 3), min(n, 4)))
+        monkeypatch.setattr(_tiled, "rows_of_a_block", lambda n, like: min(n, 5))
+        monkeypatch.setattr(_tiled, "tile_sides", lambda n, like: (min(n, 3), min(n, 4)))
 
 
 @pytest.mark.parametrize("counted", [True, False])
@@ -108,7 +109,7 @@ def test_gradcheck_and_second_derivatives_of_small_problems(name):
 
 @pytest.mark.parametrize("name", ["infonce", "clip", "kernel", "ntxent False"])
 def test_second_derivatives_of_large_problems_name_the_scores_form(name, monkeypatch):
-    monkeypatch.setattr(tiled_losses, "TWICE_DIFFERENTIABLE", 3)
+    monkeypatch.setattr(_tiled, "TWICE_DIFFERENTIABLE", 3)
     x = normal(4, 3).requires_grad_()
     value = families(0.6, True)[name][0](x, normal(4, 3))
     with pytest.raises(RuntimeError, match=r"second derivative over . anchors needs all their scores.*_from_scores"):
@@ -177,13 +178,13 @@ def test_a_temperature_out_of_range_is_named():
 
 def test_no_gradient_is_formed_when_nobody_asks(monkeypatch):
     seen = []
-    original = tiled_losses.one_direction
+    original = _tiled.one_direction
 
     def spy(*arguments, derivatives, **options):
         seen.append(derivatives)
         return original(*arguments, derivatives=derivatives, **options)
 
-    monkeypatch.setattr(tiled_losses, "one_direction", spy)
+    monkeypatch.setattr(_tiled, "one_direction", spy)
     x = normal(4, 3).requires_grad_()
     with torch.no_grad():
         losses.infonce(x, x, temperature=1.0, **MEAN)
@@ -201,12 +202,12 @@ def test_only_the_wanted_gradient_comes_back():
 def test_blocks_are_never_larger_than_wanted_and_never_empty():
     like = torch.zeros(1)
     for n in (1, 2, 1000, 10**6, 10**8):
-        rows = tiled_losses.rows_of_a_block(n, like)
+        rows = _tiled.rows_of_a_block(n, like)
         assert 1 <= rows <= n
-        assert rows == 1 or rows * n * 4 <= tiled_losses.CPU_BYTES
-        height, width = tiled_losses.tile_sides(n, like)
+        assert rows == 1 or rows * n * 4 <= _tiled.CPU_BYTES
+        height, width = _tiled.tile_sides(n, like)
         assert 1 <= height <= width <= max(n, 1)
-        assert height * width * 4 <= tiled_losses.CPU_BYTES
+        assert height * width * 4 <= _tiled.CPU_BYTES
 
 
 MEAN = {"positive_in_denominator": True, "reduction": "mean"}

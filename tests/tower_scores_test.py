@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from helpers import models, multimodal, pair_loss_family, tower_scores, two_towers
+from helpers.losses import pair_loss_family
+from helpers.networks import encoders
+from helpers.papers.multimodal_svd import dual_encoder, spiked_model, tower_scores
 
 
 def images(n=60, width=6):
@@ -11,9 +13,10 @@ def images(n=60, width=6):
 
 def towers(seed=0, outputs=5):
     sides = [
-        models.convolutional((3, 4), (4, outputs), colours=1, normalise=False, seed=seed + number) for number in (0, 1)
+        encoders.convolutional((3, 4), (4, outputs), colours=1, normalise=False, seed=seed + number)
+        for number in (0, 1)
     ]
-    return two_towers.TwoTowers(*sides, split=3, normalise=True)
+    return dual_encoder.TwoTowers(*sides, split=3, normalise=True)
 
 
 def test_observed_pairs_keep_the_left_and_take_the_right():
@@ -39,7 +42,7 @@ def test_the_linear_encoder_is_the_best_coupling():
     encode = tower_scores.linear_encoder(own, rank=2)
     left, right = encode(own)
     x, y = (half.reshape(60, -1).numpy() / 255 for half in (own[..., :3], own[..., 3:]))
-    coupling = multimodal.best_coupling(multimodal.contrastive_cross_covariance(x, y), rank=2, penalty=1.0)
+    coupling = spiked_model.best_coupling(spiked_model.contrastive_cross_covariance(x, y), rank=2, penalty=1.0)
     np.testing.assert_allclose(left @ right.T, (x - x.mean(0)) @ coupling @ (y - y.mean(0)).T, atol=1e-12)
 
 

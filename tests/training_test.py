@@ -5,7 +5,10 @@ from functools import partial
 import pytest
 import torch
 
-from helpers import augmentations, checkpoints, models, training
+from helpers import training
+from helpers.data import augmentations
+from helpers.networks import encoders
+from helpers.training import checkpoints
 
 IMAGES = torch.rand(60, 4, 4, generator=torch.Generator().manual_seed(0))
 AUGMENT = partial(augmentations.noise, deviation=0.05)
@@ -16,7 +19,7 @@ def attraction(first, second):
 
 
 def new_model():
-    return models.encoder((16, 8, 4), batch_norm=True, normalise=False, seed=0)
+    return encoders.encoder((16, 8, 4), batch_norm=True, normalise=False, seed=0)
 
 
 def train(model, epochs, **options):
@@ -242,7 +245,7 @@ def test_sizes_that_do_not_fit_are_refused(batch, epochs):
 
 def test_two_views_pairs_rows():
     same = training.two_views(lambda a, b: (a - b).abs().max(), lambda images, generator: images)
-    model = models.encoder((16, 4), batch_norm=False, normalise=False, seed=0)
+    model = encoders.encoder((16, 4), batch_norm=False, normalise=False, seed=0)
     assert same(model, IMAGES, None).item() == pytest.approx(0, abs=1e-6)
 
 
@@ -255,7 +258,7 @@ def test_a_run_killed_after_the_last_step_of_an_epoch_ends_as_an_uninterrupted_o
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(training._Kept, "end_of_epoch", killed)
+        patch.setattr(training.loop._Kept, "end_of_epoch", killed)
         with pytest.raises(KeyboardInterrupt):
             train(new_model(), 6, checkpoint=path, minutes=0)
     assert len(checkpoints.Checkpoint(path).load()["losses"]) == 3

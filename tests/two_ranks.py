@@ -9,7 +9,9 @@ import torch.distributed as group
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from helpers import gathering, losses, milestones, recorded, runtime, storage, sweeps, training
+from helpers import files, losses, runtime, training
+from helpers.recording import recorded, sweeps
+from helpers.training import distributed, stages
 
 OPTIONS = {"temperature": 0.3, "positive_in_denominator": True, "reduction": "mean"}
 
@@ -45,9 +47,7 @@ def trained(seed=2, scratch=None):
     )
     options = {"batch": 8, "learning_rate": 0.01, "seed": seed, "optimiser": "sgd"}
     fit = partial(training.fit, model, objective, images, **options)
-    curve = (
-        fit(epochs=3) if scratch is None else [losses for _, losses in milestones.reached(fit, [1, 2, 3], scratch)][-1]
-    )
+    curve = fit(epochs=3) if scratch is None else [losses for _, losses in stages.reached(fit, [1, 2, 3], scratch)][-1]
     return torch.cat([*(parameter.detach().flatten() for parameter in model.parameters()), torch.tensor(curve)])
 
 
@@ -60,14 +60,14 @@ def recording(folder):
 
     table = recorded.Table("tiny", "00_none", "sum of weights", {}, [{"x": 1}, {"x": 2}], [0, 1], measure)
     sweeps.record(table, device=torch.device("cpu"), store=folder, partial=folder / "partial", bar=runtime._Lines)
-    gathering.wait()  # until process 0 has written it
+    distributed.wait()  # until process 0 has written it
     return recorded.load(table, store=folder).values("sum", x=2)
 
 
 def refused():
     """Whether processes whose files differ are stopped."""
     try:
-        gathering.require_same(gathering.rank(), "the number of steps")
+        distributed.require_same(distributed.rank(), "the number of steps")
     except ValueError as error:
         return "differs between processes (0, 1)" in str(error)
     return False
@@ -76,7 +76,7 @@ def refused():
 def twice_refused():
     """Whether a second derivative through the gather is an error."""
     rows = torch.ones(2, 3, requires_grad=True)
-    (slope,) = torch.autograd.grad(gathering.gather(rows).square().sum(), rows, create_graph=True)
+    (slope,) = torch.autograd.grad(distributed.gather(rows).square().sum(), rows, create_graph=True)
     try:
         slope.sum().backward()
     except RuntimeError as error:
@@ -85,25 +85,25 @@ def twice_refused():
 
 
 def without_gradient(rows):
-    everyone = gathering.gather(rows).detach()
+    everyone = distributed.gather(rows).detach()
     everyone[group.get_rank() * len(rows) : (group.get_rank() + 1) * len(rows)] = rows
     return everyone
 
 
-class OwnRowsOnly(gathering._Gather):
+class OwnRowsOnly(distributed._Gather):
     @staticmethod
     def backward(ctx, upstream):
         return upstream[ctx.own]
 
 
 GATHERS = {
-    "gather": gathering.gather,
+    "gather": distributed.gather,
     "without gradient": without_gradient,
     "own rows only": OwnRowsOnly.apply,
 }
 
 if __name__ == "__main__":
-    gathering.start(torch.device("cpu"))
+    distributed.start(torch.device("cpu"))
     own = slice(6 * group.get_rank(), 6 * group.get_rank() + 6)
     first, second = batch()[:, own]
     found = {
@@ -117,6 +117,6 @@ if __name__ == "__main__":
     found["refused"] = float(refused())
     found["twice refused"] = float(twice_refused())
     found["recording"] = recording(folder / "store").tolist()
-    if gathering.rank() == 0:
-        storage.write_json(sys.argv[1], found)
-    gathering.stop()
+    if distributed.rank() == 0:
+        files.write_json(sys.argv[1], found)
+    distributed.stop()

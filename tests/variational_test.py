@@ -4,27 +4,29 @@ import numpy as np
 import pytest
 import torch
 
-from helpers import contrast_gap, information, robustness, variational
+from helpers import information
+from helpers.information import finite_samples, variational_bounds
+from helpers.papers.mutual_information import infonce_gap
 
-LAWS = contrast_gap.random_laws(np.random.default_rng(0), 8, 3, 3)
-BEST = contrast_gap.log_density_ratio(LAWS)
+LAWS = infonce_gap.random_laws(np.random.default_rng(0), 8, 3, 3)
+BEST = infonce_gap.log_density_ratio(LAWS)
 TRUTH = torch.from_numpy(information.mutual_information(LAWS))
 LOG_A = torch.tensor([0.5, -1.0, 2.0], dtype=torch.float64)
 
 
 def test_the_optimal_critics_reach_the_truth():
-    assert torch.allclose(variational.nwj(LAWS, 1 + BEST), TRUTH)
-    assert torch.allclose(variational.tuba(LAWS, BEST + LOG_A, LOG_A), TRUTH)
-    assert torch.allclose(variational.donsker_varadhan(LAWS, BEST - 4), TRUTH)
+    assert torch.allclose(variational_bounds.nwj(LAWS, 1 + BEST), TRUTH)
+    assert torch.allclose(variational_bounds.tuba(LAWS, BEST + LOG_A, LOG_A), TRUTH)
+    assert torch.allclose(variational_bounds.donsker_varadhan(LAWS, BEST - 4), TRUTH)
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_every_other_critic_stays_below(seed):
     critic = torch.randn(8, 3, 3, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     for value in (
-        variational.nwj(LAWS, critic),
-        variational.tuba(LAWS, critic, LOG_A),
-        variational.donsker_varadhan(LAWS, critic),
+        variational_bounds.nwj(LAWS, critic),
+        variational_bounds.tuba(LAWS, critic, LOG_A),
+        variational_bounds.donsker_varadhan(LAWS, critic),
     ):
         assert bool((value < TRUTH).all())
 
@@ -32,31 +34,31 @@ def test_every_other_critic_stays_below(seed):
 @pytest.mark.parametrize("method", ["nwj", "js"])
 def test_batches_are_unbiased(method):
     critic = torch.randn(8, 3, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    expected = variational.nwj(LAWS, critic + (method == "js"))
-    assert torch.allclose(contrast_gap.enumerated_value(method, LAWS, critic, candidates=2), expected)
+    expected = variational_bounds.nwj(LAWS, critic + (method == "js"))
+    assert torch.allclose(infonce_gap.enumerated_value(method, LAWS, critic, candidates=2), expected)
 
 
 def test_smile_and_jensen_shannon_by_hand():
     same_class = torch.eye(4, dtype=torch.float64) / 4
-    best = contrast_gap.log_density_ratio(same_class)
+    best = infonce_gap.log_density_ratio(same_class)
     expected = math.log(4) - math.log(math.exp(1) / 4 + 0.75 * math.exp(-1))
-    assert variational.smile(same_class, best, 1.0).item() == pytest.approx(expected)
-    separated = variational.jensen_shannon(same_class, best).item()
+    assert variational_bounds.smile(same_class, best, 1.0).item() == pytest.approx(expected)
+    separated = variational_bounds.jensen_shannon(same_class, best).item()
     assert separated == pytest.approx(-math.log(1.25) - math.log(5) / 4)
 
 
 def test_expected_log_mean_ratio_against_quadrature():
-    law = contrast_gap.random_laws(np.random.default_rng(1), 1, 2, 2, floor=0.3)[0]
+    law = infonce_gap.random_laws(np.random.default_rng(1), 1, 2, 2, floor=0.3)[0]
     ratio, product = information.density_ratio(law).ravel(), np.outer(*information.marginals(law)).ravel()
     for samples in (1, 7):
-        expected = robustness.expected_log_mean(ratio, product, samples)
-        found = variational.expected_log_mean_ratio(law, samples=samples).item()
+        expected = finite_samples.expected_log_mean(ratio, product, samples)
+        found = variational_bounds.expected_log_mean_ratio(law, samples=samples).item()
         assert found == pytest.approx(float(expected), abs=1e-12)
         assert found < 0
 
 
 def test_refusals():
     with pytest.raises(ValueError, match="expected positive"):
-        variational.expected_log_mean_ratio(torch.eye(2) / 2, samples=3)
+        variational_bounds.expected_log_mean_ratio(torch.eye(2) / 2, samples=3)
     with pytest.raises(ValueError, match=r"joint has shape \(3, 3\) and critic \(2, 3\)"):
-        variational.nwj(LAWS[0], torch.zeros(2, 3))
+        variational_bounds.nwj(LAWS[0], torch.zeros(2, 3))

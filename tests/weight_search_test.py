@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from helpers import weight_search
+from helpers.papers.alpha_cl import max_player
 
 COSTS = torch.tensor([0.3, 1.0, 0.1, 0.7], dtype=torch.float64)
 
@@ -12,14 +12,14 @@ def entropic(a):
 
 
 def test_entropy_with_a_fixed_total_is_a_softmax():
-    found = weight_search.minimise_weights(entropic, np.full(4, 0.2), total=0.8)
+    found = max_player.minimise_weights(entropic, np.full(4, 0.2), total=0.8)
     assert abs(found - 0.8 * torch.softmax(-COSTS / 0.5, 0).numpy()).max() < 1e-6
 
 
 def test_bounds_are_kept():
-    found = weight_search.minimise_weights(lambda a: (a * (COSTS - 0.5)).sum(), np.full(4, 0.4), largest=1.0)
+    found = max_player.minimise_weights(lambda a: (a * (COSTS - 0.5)).sum(), np.full(4, 0.4), largest=1.0)
     assert abs(found - np.array([1.0, 0.0, 1.0, 0.0])).max() < 1e-6
-    found = weight_search.minimise_weights(lambda a: ((a - 1) ** 2).sum(), np.full(4, 0.1), at_most=1.0)
+    found = max_player.minimise_weights(lambda a: ((a - 1) ** 2).sum(), np.full(4, 0.1), at_most=1.0)
     assert abs(found - 0.25).max() < 1e-6
 
 
@@ -33,4 +33,4 @@ def test_bounds_are_kept():
 )
 def test_refusals(start, options, message):
     with pytest.raises(ValueError, match=message):
-        weight_search.minimise_weights(lambda a: (a**2).sum(), start, **options)
+        max_player.minimise_weights(lambda a: (a**2).sum(), start, **options)

@@ -1,0 +1,18 @@
+"""``python -m helpers COMMAND``: run, store, claims, compare (notebooks and ledgers) and record (longer tables)."""
+
+import sys
+
+
+def main(arguments):
+    """Hand the command on; only what it needs is imported. Returns the exit status."""
+    if arguments[:1] == ["record"]:
+        from helpers.recording import sweeps
+
+        return sweeps.main(arguments[1:])
+    from helpers.collection import notebooks
+
+    return notebooks.main(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

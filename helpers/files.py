@@ -1,0 +1,147 @@
+"""Writing files so that nothing is ever half-written, reading them back, and seeing whether numbers moved.
+
+Every file the collection writes goes through :func:`write_bytes`: a temporary file beside the target,
+flushed to disk, then renamed over it. An interrupted run or a full disk leaves the old file as it was.
+"""
+
+import csv
+import io
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+# A number agrees if it moved by less than this fraction, where nothing else is stated.
+FRACTION = 0.01
+
+
+def write_bytes(path, content):
+    """Write ``content`` to ``path`` atomically.
+
+    Parameters
+    ----------
+    path : path-like
+        Target; its folder is made if need be.
+    content : bytes
+
+    Raises
+    ------
+    OSError
+        If the disk is full or the folder cannot be written. The message names the target; the old
+        file, if any, is intact and no temporary file is left.
+    """
+    path = Path(path)
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise OSError(
+            error.errno, f"{path} was not written ({error.strerror}); the old file, if any, is intact"
+        ) from error
+    finally:
+        if temporary is not None and os.path.exists(temporary):
+            os.unlink(temporary)
+
+
+def write_text(path, text):
+    """Write ``text`` as UTF-8, atomically; see :func:`write_bytes`."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path, value):
+    """Write ``value`` as indented JSON, atomically; NaN and infinity are refused (``ValueError``)."""
+    write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path):
+    """The value stored in a JSON file, or None where there is no such file.
+
+    Raises
+    ------
+    ValueError
+        If the file is there and does not parse; the message names it.
+    """
+    path = Path(path)
+    if not path.exists():
+        return None
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is not valid JSON ({error}); delete it to have it written afresh") from error
+
+
+def csv_text(columns):
+    """A table as csv text: floats with 12 significant digits, everything else as ``str``.
+
+    Parameters
+    ----------
+    columns : dict of str to sequence
+        All of one length.
+
+    Returns
+    -------
+    str
+    """
+    lengths = {name: len(values) for name, values in columns.items()}
+    if len(set(lengths.values())) != 1:
+        raise ValueError(f"columns differ in length: {lengths}")
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(columns)
+    for row in zip(*columns.values(), strict=True):
+        writer.writerow([f"{value:.12g}" if isinstance(value, float) else value for value in row])
+    return buffer.getvalue()
+
+
+def read_csv(path):
+    """A csv file as ``dict`` of column name to list of ``str``, or None where there is no such file."""
+    path = Path(path)
+    if not path.exists():
+        return None
+    with path.open(newline="", encoding="utf-8") as stream:
+        header, *rows = list(csv.reader(stream)) or [[]]
+    return {name: [row[k] for row in rows] for k, name in enumerate(header)}
+
+
+def moved(stored, fresh, agreement):
+    """Names of the columns in which two csv tables differ beyond their tolerance.
+
+    Parameters
+    ----------
+    stored : dict of str to list of str
+        As read by :func:`read_csv`.
+    fresh : dict of str to list
+    agreement : dict of str to float
+        Fraction of the column's largest absolute value.
+
+    Returns
+    -------
+    list of str
+        Empty if they agree; the names of missing, new, longer, shorter and differing columns otherwise.
+    """
+    names = [name for name in stored.keys() | fresh.keys() if name not in stored or name not in fresh]
+    for name in stored.keys() & fresh.keys():
+        old, new = stored[name], fresh[name]
+        if len(old) != len(new):
+            names.append(name)
+            continue
+        try:
+            before, after = np.array(old, dtype=float), np.array(new, dtype=float)
+        except ValueError:
+            if old != [str(value) for value in new]:
+                names.append(name)
+            continue
+        scale = max(np.abs(before).max(initial=0), np.abs(after).max(initial=0))
+        if np.any(np.abs(before - after) > agreement[name] * scale):
+            names.append(name)
+    return sorted(names)

@@ -1,0 +1,1 @@
+"""Verdicts, and the ledger of the claims of one notebook."""

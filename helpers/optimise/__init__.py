@@ -1,0 +1,1 @@
+"""Descent to critical points, manifolds, flows and sharpness."""

@@ -1,0 +1,254 @@
+"""Pair weights on Fashion-MNIST: what nine losses make of one convolutional encoder (Tian 2022, Tables 2 and 3).
+
+The paper trains ResNets on CIFAR-10/100 and STL-10 for 500 epochs; this is a small counterpart, with the paper's loss
+settings, augmentation, projector and optimiser. The released code does not shuffle, lets the learning rate come back
+up, and reports the best test accuracy over the probe's epochs; here batches are shuffled, the rate falls, and the last
+epoch counts. Every loss gets the same views, batches, initial weights and optimiser, and nothing is tuned for any.
+"""
+
+from functools import partial
+
+import numpy as np
+import torch
+
+from helpers import data, evaluation, figures, statistics, training
+from helpers.data import augmentations
+from helpers.losses import alpha_cl
+from helpers.networks import encoders
+from helpers.spectral import subspaces
+
+NOTEBOOK = "02_alpha_cl"
+ABOUT = "Probe, 5-NN and effective rank of encoders trained with nine pair-weighted losses, small CNN, Fashion-MNIST."
+LOSSES = {
+    "quadratic": "quadratic",
+    "inverse": "r_γ as released, k = 2",
+    "infonce": "InfoNCE, ε = 1",
+    "decoupled": "InfoNCE, ε = 0",
+    "entropy": "r_H",
+    "entropy, backprop": "r_H, gradient through α",
+    "direct": "direct, p = 4",
+    "direct, normalised": "direct, p = 4, row sum 1",
+    "square": "r_s",
+}
+BASELINES = ("untrained", "raw pixels")
+BASE, SEEDS, MINUTES = "infonce", tuple(range(8)), 12
+MARKS = {  # colour, marker and whether it is filled: hollow for the second version of a rule
+    "quadratic": (0, "o", True),
+    "inverse": (1, "s", True),
+    "infonce": (2, "D", True),
+    "decoupled": (2, "D", False),
+    "entropy": (4, "v", True),
+    "entropy, backprop": (5, "P", True),
+    "direct": (6, "^", True),
+    "direct, normalised": (6, "^", False),
+    "square": (3, "X", True),
+}
+LABELS = LOSSES | {name: name for name in BASELINES}
+COMPARED = [loss for loss in LABELS if loss not in (BASE, "raw pixels")]
+CELLS = [{"loss": loss} for loss in LABELS]
+MEASURED = {
+    "probe": "linear probe (%)",
+    "neighbours": "5-NN on z (%)",
+    "rank": "rank of z",
+    "feature_rank": "rank of h",
+}
+CONSTANTS = {
+    "data": "fashion-mnist",
+    "train_part": "train",
+    "train": 12_800,
+    "labelled": 10_000,
+    "test": 10_000,
+    "encoder": [16, 32, 64, 128],
+    "projector": [128, 128, 128],
+    "crop_area": [0.2, 1.0],
+    "jitter": 0.5,
+    "temperature": 0.5,
+    "epochs": 5,
+    "batch": 128,
+    "learning_rate": 1e-2,
+    "fast": False,
+    "neighbours": 5,
+    "probe_epochs": 50,
+    "probe_batch": 128,
+    "probe_learning_rate": 1e-2,
+    "probe_weight_decay": 1e-3,
+}
+FULL = {
+    "constants": {
+        "data": "cifar-10",
+        "train": 50_000,
+        "labelled": 50_000,
+        "encoder": "resnet18",
+        "projector": [512, 512, 128],
+        "epochs": 100,
+        "fast": True,
+    },
+    "seeds": (0, 1, 2),
+}
+
+
+def parts(settings, seed):
+    """Training and test images of a seed, uint8; the first ``settings["labelled"]`` training images show their labels.
+
+    The standard split: training images are drawn from the training part, and the test images are the test part, the
+    same for every seed if all are taken. With ``settings["train_part"]`` "test" both come from the test part.
+    """
+    rng, sizes = np.random.default_rng(seed), (settings["train"], settings["test"])
+    unseen = data.byte_images(settings["data"], "test")
+    if settings["train_part"] == "test":
+        return data.split(unseen, rng, sizes=sizes)
+    known = data.byte_images(settings["data"], "train")
+    return tuple(data.split(part, rng, sizes=[size])[0] for part, size in zip((known, unseen), sizes, strict=True))
+
+
+def encode(settings, seed, device, scratch=None):
+    """An encoder trained with ``settings["loss"]`` (or ``untrained``), a function of the seed."""
+    images = torch.from_numpy(parts(settings, seed)[0].images)
+    model = encoders.image_encoder(
+        settings["encoder"],
+        settings["projector"],
+        colours=1 if images.ndim == 3 else images.shape[1],
+        normalise=True,
+        head_norm="plain",
+        seed=seed,
+    )
+    if settings["loss"] == "untrained":
+        return model
+    views = augmentations.simclr(area=tuple(settings["crop_area"]), strength=settings["jitter"])
+    training.fit(
+        model,
+        training.two_views(partial(alpha_cl.pair_loss, settings["loss"], temperature=settings["temperature"]), views),
+        images,
+        **{name: settings[name] for name in ("epochs", "batch", "learning_rate", "fast")},
+        schedule=training.cosine(),
+        seed=seed,
+        device=device,
+        checkpoint=scratch,
+    )
+    return model
+
+
+def measure(settings, seed, device, scratch=None):
+    """What one encoder is worth.
+
+    Returns
+    -------
+    dict of str to float
+        ``probe``: accuracy of a linear probe on the backbone's features h at its last epoch; ``neighbours``: 5-NN
+        accuracy on the unit outputs z (cosine); both as fractions of the test images, from the labelled training
+        images. ``rank`` and ``feature_rank``: exponential of the entropy of the eigenvalues of cov(z) and cov(h) on
+        the test images. For raw pixels h and z are the pixels.
+    """
+    train, test = parts(settings, seed)
+    train = train.take(slice(settings["labelled"]))
+    if settings["loss"] == "raw pixels":
+        h = z = [part.images.reshape(len(part), -1) / 255 for part in (train, test)]
+    else:
+        model = encode(settings, seed, device, scratch)
+        h, z = (
+            [evaluation.frozen_features(model, part.images, device=device, outputs=which) for part in (train, test)]
+            for which in (False, True)
+        )
+    fitted = {key: settings[f"probe_{key}"] for key in ("epochs", "batch", "learning_rate", "weight_decay")}
+    near = [part.astype(np.float32) for part in z]
+    rank, feature_rank = (float(subspaces.effective_rank(subspaces.variances(part[1]))) for part in (z, h))
+    return {
+        "probe": evaluation.linear_probe(
+            h[0], train.labels, h[1], test.labels, **fitted, seed=seed, device=device
+        ).value,
+        "neighbours": evaluation.nearest_neighbours(
+            near[0], train.labels, near[1], test.labels, neighbours=settings["neighbours"]
+        ).value,
+        "rank": rank,
+        "feature_rank": feature_rank,
+    }
+
+
+def compared(recording, measured):
+    """Paired differences to InfoNCE of the other losses and of no training, with joint 95 % intervals.
+
+    Parameters
+    ----------
+    recording : recorded.Recording
+    measured : str
+
+    Returns
+    -------
+    statistics.Differences
+        In the order of ``COMPARED``.
+    """
+    values = [recording.values(measured, loss=loss) for loss in COMPARED]
+    return statistics.against(values, recording.values(measured, loss=BASE))
+
+
+def sides(recording, measured):
+    """Labels of what lies clearly above InfoNCE, and of what lies clearly below: its joint interval leaves zero out."""
+    clear = compared(recording, measured).clear
+    return tuple([LABELS[loss] for loss, side in zip(COMPARED, clear, strict=True) if side == sign] for sign in (1, -1))
+
+
+def summary(recording):
+    """Heading and rows of the table: means over the seeds with standard errors, and differences to InfoNCE.
+
+    Returns
+    -------
+    header : list of str
+    rows : list of list of str
+        Standard errors in brackets; after the paired differences half the width of their joint interval, and a star
+        where it leaves zero out.
+    """
+    header, columns = ["loss"], [list(LABELS.values())]
+    for measured, title in MEASURED.items():
+        unit, found = 100 if "%" in title else 1, compared(recording, measured)
+        values = [unit * recording.values(measured, loss=loss) for loss in LABELS]
+        half = zip(unit * found.mean, unit * (found.high - found.mean), found.clear, strict=True)
+        steps = dict(zip(COMPARED, (f"{m:+.2f} ± {h:.2f}{' *' if clear else ''}" for m, h, clear in half), strict=True))
+        header += [title, "minus InfoNCE"]
+        columns.append([f"{v.mean():.2f} ({v.std(ddof=1) / len(v) ** 0.5:.2f})" for v in values])
+        columns.append([steps.get(loss, "") for loss in LABELS])
+    return header, [list(row) for row in zip(*columns, strict=True)]
+
+
+def draw(recording):
+    """Accuracies against effective rank, and paired differences to InfoNCE."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, 4, figsize=(13, 4.4), layout="constrained", width_ratios=(1.2, 1.2, 1, 1))
+    for axis, measured in zip(axes, ("probe", "neighbours"), strict=False):
+        for loss, (number, mark, filled) in MARKS.items():
+            rank, score = recording.values("rank", loss=loss), 100 * recording.values(measured, loss=loss)
+            colour = figures.COLOURS[number]
+            axis.plot(rank, score, mark, color=colour, alpha=0.3, markersize=3)
+            axis.errorbar(
+                rank.mean(),
+                score.mean(),
+                xerr=rank.std(ddof=1),
+                yerr=score.std(ddof=1),
+                fmt=mark,
+                color=colour,
+                markerfacecolor=colour if filled else "white",
+                label=LABELS[loss],
+                capsize=2,
+                markersize=7,
+            )
+        for baseline, line in zip(BASELINES, ("--", ":"), strict=True):
+            height = 100 * recording.values(measured, loss=baseline).mean()
+            axis.axhline(height, color=figures.CONTROL, linestyle=line, label=baseline)
+        axis.set(xlabel="effective rank of cov(z)", ylabel=MEASURED[measured], xscale="log")
+        axis.set_xticks([2, 3, 4, 6, 8, 12, 16], ["2", "3", "4", "6", "8", "12", "16"], minor=False)
+        axis.minorticks_off()
+    names = [LABELS[loss] for loss in COMPARED]
+    for axis, measured in zip(axes[2:], ("probe", "neighbours"), strict=True):
+        found = compared(recording, measured)
+        for row, clear in enumerate(found.clear):
+            colour = figures.COLOURS[0] if clear else figures.CONTROL
+            middle = 100 * found.mean[row]
+            span = [[100 * (found.mean - found.low)[row]], [100 * (found.high - found.mean)[row]]]
+            axis.errorbar(middle, row, xerr=span, fmt="o", color=colour, capsize=3)
+        axis.axvline(0, color="black", linewidth=0.8)
+        axis.set(yticks=range(len(names)), ylim=(len(names) - 0.5, -0.5))
+        axis.set(xlabel="minus InfoNCE, in points", title=MEASURED[measured].removesuffix(" (%)"))
+    axes[2].set_yticklabels(names)
+    axes[3].set_yticklabels([])
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
+    return figure

@@ -1,0 +1,347 @@
+"""Guessing hidden pairs of two unpaired collections, and training once more on the guesses.
+
+After section 4 of Nakada et al. (2023). ``left`` is the first modality (rows of the similarity matrix), ``right`` the
+second (columns). A set of pairs is an integer array of shape (k, 2): column 0 counts rows of ``left``, column 1 rows
+of ``right``. The truth is a ``pairing`` as in ``spiked_model``: ``right[j]`` belongs to ``left[pairing[j]]``.
+No batch axes here: a similarity matrix may be large, 4,000 by 4,000 at most on a small machine. float64 NumPy.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import optimize
+
+from . import spiked_model
+
+
+# -- the truth ----------------------------------------------------------------------------------------------
+def hidden_pairing(rng, n):
+    """A uniformly random pairing of n items: unpaired data must never come in matching order.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    n : int
+
+    Returns
+    -------
+    ndarray, shape (n,), int
+
+    >>> sorted(hidden_pairing(np.random.default_rng(0), 4).tolist())
+    [0, 1, 2, 3]
+    """
+    return rng.permutation(n)
+
+
+def true_pairs(pairing):
+    """The n pairs (pairing[j], j), shape (n, 2).
+
+    >>> true_pairs([1, 0]).tolist()
+    [[1, 0], [0, 1]]
+    """
+    pairing = np.asarray(pairing)
+    return np.stack([pairing, np.arange(len(pairing))], axis=1)
+
+
+def recovered_share(pairs, pairing):
+    """Share of the true pairs that a set of pairs contains, within [0, 1].
+
+    >>> recovered_share([[1, 0], [0, 0], [1, 1]], [1, 0])
+    0.5
+    """
+    found = {tuple(pair) for pair in np.asarray(pairs).tolist()}
+    return sum(tuple(pair) in found for pair in true_pairs(pairing).tolist()) / len(pairing)
+
+
+def false_pairs(pairs, pairing):
+    """How many pairs of a set are not true.
+
+    >>> false_pairs([[1, 0], [0, 0], [1, 1]], [1, 0])
+    2
+    """
+    pairs, pairing = np.asarray(pairs), np.asarray(pairing)
+    return int(np.count_nonzero(pairing[pairs[:, 1]] != pairs[:, 0]))
+
+
+# -- similarities -------------------------------------------------------------------------------------------
+def inner_product_scores(left, right, encoders):
+    """``s_ij = <G1 x_i, G2 y_j>``, shape (n, m).
+
+    Parameters
+    ----------
+    left, right : array_like, shapes (n, p) and (m, q)
+    encoders : pair of array_like, shapes (r, p) and (r, q)
+        G1 and G2.
+
+    Returns
+    -------
+    ndarray, shape (n, m)
+    """
+    first, second = encoders
+    return (np.asarray(left) @ np.transpose(first)) @ (np.asarray(right) @ np.transpose(second)).T
+
+
+def cosine_scores(left, right, encoders):
+    """Cosine of ``G1 x_i`` and ``G2 y_j``, shape (n, m); arguments as :func:`inner_product_scores`.
+
+    It depends on the encoders and not only on ``G1^T G2``: use the balanced ones of
+    :func:`spiked_model.best_encoders`.
+    """
+    codes = [np.asarray(side) @ np.transpose(encoder) for side, encoder in zip((left, right), encoders, strict=True)]
+    first, second = (code / np.linalg.norm(code, axis=1, keepdims=True) for code in codes)
+    return first @ second.T
+
+
+# -- guesses ------------------------------------------------------------------------------------------------
+def candidates(scores):
+    """All pairs that are the best of their row or of their column, without repetition.
+
+    Parameters
+    ----------
+    scores : array_like, shape (n, n)
+        Entry (i, j) compares row i of the first modality with row j of the second. Ties go to the first index.
+
+    Returns
+    -------
+    ndarray, shape (k, 2), int
+        Sorted, n <= k <= 2n.
+
+    >>> candidates([[3.0, 1.0], [2.0, 1.5]]).tolist()
+    [[0, 0], [1, 0], [1, 1]]
+    """
+    scores = _square(scores)
+    every = np.arange(len(scores))
+    rows = np.stack([every, scores.argmax(axis=1)], axis=1)
+    columns = np.stack([scores.argmax(axis=0), every], axis=1)
+    return np.unique(np.concatenate([rows, columns]), axis=0)
+
+
+def best_candidates(scores):
+    """The n most similar of the :func:`candidates`: the guess (4.2) of the paper in the form its proof uses.
+
+    Parameters
+    ----------
+    scores : array_like, shape (n, n)
+
+    Returns
+    -------
+    ndarray, shape (n, 2), int
+    """
+    pairs = candidates(scores)
+    values = np.asarray(scores)[pairs[:, 0], pairs[:, 1]]
+    return pairs[np.argsort(-values, kind="stable")[: len(scores)]]
+
+
+def literal_candidates(scores):
+    """Every pair with a similarity at least the n-th largest of the :func:`candidates`: (4.2) read literally.
+
+    May hold more than n pairs, and false ones even where every true pair is the best of its row and of its column.
+
+    >>> len(literal_candidates([[9.0, 5.0], [5.0, 5.0]]))
+    4
+    """
+    chosen = best_candidates(scores)
+    scores = np.asarray(scores)
+    return np.argwhere(scores >= scores[chosen[:, 0], chosen[:, 1]].min())
+
+
+def one_to_one(scores):
+    """The permutation with the largest total similarity (linear assignment), shape (n, 2).
+
+    >>> one_to_one([[3.0, 2.9], [2.8, 0.0]]).tolist()
+    [[0, 1], [1, 0]]
+    """
+    return np.stack(optimize.linear_sum_assignment(_square(scores), maximize=True), axis=1)
+
+
+def row_hits(scores, pairing):
+    """Whether the best of every row is its true partner: shape (n,), bool.
+
+    >>> row_hits([[1.0, 5.0], [3.0, 4.0]], [1, 0]).tolist()
+    [True, False]
+    """
+    return np.asarray(pairing)[_square(scores).argmax(axis=1)] == np.arange(len(pairing))
+
+
+def gaps(scores, pairing):
+    """Similarity of every true pair minus that of its best competitor in its row or its column.
+
+    Parameters
+    ----------
+    scores : array_like, shape (n, n), n >= 2
+    pairing : array_like, shape (n,), int
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        Entry j belongs to the pair (pairing[j], j). All positive: every true pair is its row's and column's best.
+
+    >>> gaps([[1.0, 5.0], [4.0, 0.0]], [1, 0]).tolist()
+    [3.0, 4.0]
+    """
+    ordered = _square(scores)[np.asarray(pairing)]  # true pairs on the diagonal
+    truth = ordered.diagonal().copy()
+    np.fill_diagonal(ordered, -np.inf)
+    return truth - np.maximum(ordered.max(axis=0), ordered.max(axis=1))
+
+
+def gap_change(left, right, pairing, coupling, change):
+    """How far a change of ``G1^T G2`` moves the gaps, and the largest move (8.12) of the paper allows.
+
+    Parameters
+    ----------
+    left, right : ndarray, shapes (n, p) and (n, q)
+    pairing : ndarray, shape (n,), int
+    coupling, change : ndarray, shape (p, q)
+        ``G1^T G2`` and what is added to it.
+
+    Returns
+    -------
+    largest, allowed : float
+        Largest absolute move of a gap, and ``2 |change| max|x| max|y|`` with the operator norm.
+    """
+    before = gaps(left @ coupling @ right.T, pairing)
+    after = gaps(left @ (coupling + change) @ right.T, pairing)
+    longest = [np.linalg.norm(side, axis=1).max() for side in (left, right)]
+    return float(np.abs(after - before).max()), float(2 * np.linalg.norm(change, 2) * np.prod(longest))
+
+
+# -- training once more -------------------------------------------------------------------------------------
+def pseudo_pair_covariance(left, right, pairs, scores, *, temperature, positive_weight):
+    """``S^u = (nu / n) sum_{(i, j) in pairs} x_i y_j^T - (1 / n) X^T B Y``, the matrix of (4.4).
+
+    Minus the gradient of the contrastive loss on pseudo-pairs is that of ``tr(G1 S^u G2^T)`` with B frozen.
+
+    Parameters
+    ----------
+    left, right : array_like, shapes (n, p) and (n, q)
+    pairs : array_like, shape (k, 2), int
+        Any set of pairs, also one that is no matching.
+    scores : array_like, shape (n, n)
+    temperature, positive_weight : float
+        tau, which divides the scores in B = :func:`spiked_model.softmax_weights`, and nu.
+
+    Returns
+    -------
+    ndarray, shape (p, q)
+
+    Raises
+    ------
+    ValueError
+        If the scores do not have a row for each row of left and a column for each of right.
+    """
+    left, right, pairs = np.asarray(left, float), np.asarray(right, float), np.asarray(pairs)
+    if np.shape(scores) != (len(left), len(right)):
+        raise ValueError(f"scores has shape {np.shape(scores)}, expected ({len(left)}, {len(right)})")
+    spread = spiked_model.softmax_weights(scores, temperature=temperature) @ right
+    return (positive_weight * left[pairs[:, 0]].T @ right[pairs[:, 1]] - left.T @ spread) / len(left)
+
+
+@dataclass(frozen=True)
+class SecondStep:
+    """Outcome of one more training round.
+
+    Attributes
+    ----------
+    pairs : ndarray, shape (k, 2), int
+        The pairs it was trained on.
+    scores : ndarray, shape (n, n)
+        Similarities under the first encoders.
+    covariance : ndarray, shape (p, q)
+        S^u; its best rank-r part divided by the penalty is the new ``G1^T G2``.
+    """
+
+    pairs: np.ndarray
+    scores: np.ndarray
+    covariance: np.ndarray
+
+
+def semi_supervised(left, right, encoders, *, temperature, positive_weight, match=best_candidates):
+    """Step 2 of algorithm 1: guess the pairs of unpaired data with given encoders, and form S^u.
+
+    Parameters
+    ----------
+    left, right : array_like, shapes (n, p) and (n, q)
+        The unpaired data alone; the pairs behind the encoders are not used again.
+    encoders : pair of ndarray, shapes (r, p) and (r, q)
+        From step 1, for instance :func:`spiked_model.best_encoders` of the paired data.
+    temperature, positive_weight : float
+    match : callable
+        Scores to pairs: :func:`best_candidates` (the paper's) or :func:`one_to_one`.
+
+    Returns
+    -------
+    SecondStep
+    """
+    scores = inner_product_scores(left, right, encoders)
+    pairs = match(scores)
+    options = {"temperature": temperature, "positive_weight": positive_weight}
+    return SecondStep(pairs, scores, pseudo_pair_covariance(left, right, pairs, scores, **options))
+
+
+def trained_once_more(left, right, encoders, *, temperature, positive_weight):
+    """Algorithm 4 on paired data (row i with row i): ``S = X^T (nu I - B) Y / n`` at the similarities of the encoders.
+
+    Arguments and result as :func:`semi_supervised`; the observed pairs, some of them wrong, take the place of guesses.
+    """
+    options = {"temperature": temperature, "positive_weight": positive_weight}
+    return semi_supervised(left, right, encoders, match=lambda scores: true_pairs(np.arange(len(scores))), **options)
+
+
+def matching_temperature(rank, count, *, decay):
+    """``sqrt(r / log N) / (4 (1 + gamma))``: the temperature of the theorems with C = 1/4, gamma = decay.
+
+    >>> matching_temperature(4, np.e, decay=0.0)
+    0.5
+    """
+    return float(np.sqrt(rank / np.log(count)) / (4 * (1 + decay)))
+
+
+def weight_deviations(weights, pairing):
+    """By how much softmax weights miss their saturated values when row i was observed with row i.
+
+    Parameters
+    ----------
+    weights : ndarray, shape (n, n)
+        B of :func:`spiked_model.softmax_weights`.
+    pairing : ndarray, shape (n,), int
+        Some, but not all, rows must be fixed points.
+
+    Returns
+    -------
+    list of float
+        Worst 1 - B on true pairs that were not observed, worst B on pairs neither true nor observed, worst 1 - B on
+        observed true pairs, worst B on observed wrong pairs.
+    """
+    true, observed = np.zeros(np.shape(weights), dtype=bool), np.eye(len(weights), dtype=bool)
+    true[pairing, np.arange(len(pairing))] = True
+    groups = (true & ~observed, ~true & ~observed, true & observed, ~true & observed)
+    return [float((weights[group] if k % 2 else 1 - weights[group]).max()) for k, group in enumerate(groups)]
+
+
+def saturation(step, *, temperature):
+    """How far the softmax weights of a second step are from 1 on its pairs and from 0 elsewhere.
+
+    Parameters
+    ----------
+    step : SecondStep
+    temperature : float > 0
+
+    Returns
+    -------
+    float, float
+        One minus the least weight on a pair, and the largest weight off the pairs.
+    """
+    weights = spiked_model.softmax_weights(step.scores, temperature=temperature)
+    own = tuple(np.asarray(step.pairs).T)
+    least, weights[own] = weights[own].min(), 0.0
+    return float(1 - least), float(weights.max())
+
+
+def _square(scores):
+    scores = np.array(scores, dtype=float)  # a copy: gaps() writes on it
+    if scores.ndim != 2 or scores.shape[0] != scores.shape[1] or len(scores) < 2:
+        raise ValueError(f"scores has shape {scores.shape}, expected (n, n) with n >= 2")
+    if np.any(np.isnan(scores)):
+        raise ValueError(f"scores holds {np.count_nonzero(np.isnan(scores))} NaN")
+    return scores

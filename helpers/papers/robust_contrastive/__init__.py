@@ -1,0 +1,1 @@
+"""Tran et al., Robust Contrastive Learning With Theory Guarantee."""

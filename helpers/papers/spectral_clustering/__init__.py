@@ -1,0 +1,1 @@
+"""Tan et al. 2024, Contrastive Learning Is Spectral Clustering On Similarity Graph."""

@@ -1,0 +1,1 @@
+"""Tables that take longer than a notebook: what they are, and how they are recorded."""

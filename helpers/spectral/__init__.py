@@ -1,0 +1,1 @@
+"""Weighted graphs, their Laplacians, and angles between subspaces."""

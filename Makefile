@@ -34,8 +34,8 @@ test: setup ## lint, unit tests, every notebook against its stored outputs, ledg
 	@$(BIN)/ruff format --check .
 	@$(PLAIN) $(ONE_THREAD) $(BIN)/pytest -q -n 2
 	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && \
-	$(PLAIN) OUTPUT="$$fresh" PYTHONPATH="$(CURDIR)" $(ONE_THREAD) $(BIN)/pytest -q -p no:cacheprovider \
-	    --nbval --nbval-current-env --nbval-cell-timeout=600 -n 2 --dist loadfile notebooks && \
+	$(PLAIN) STRICT=1 OUTPUT="$$fresh" PYTHONPATH="$(CURDIR)" $(ONE_THREAD) $(BIN)/pytest -q -p no:cacheprovider \
+	    --nbval --nbval-current-env --nbval-sanitize-with=notebooks/sanitize.cfg --nbval-cell-timeout=600 -n 2 --dist loadfile notebooks && \
 	$(PLAIN) $(BIN)/python -m helpers compare figures "$$fresh"
 
 store: setup ## (maintainers) run, redraw every figure, and rewrite the outputs stored in the notebooks

@@ -18,6 +18,11 @@ ROOT = Path(__file__).resolve().parents[1]
 FRACTION = 0.01
 
 
+def folder(output, name, place="essay"):
+    """Where ledger and figures of a notebook go: ``<output>/<name>``, of an appendix ``<output>/<name>/appendix``."""
+    return Path(output) / name / "appendix" if place == "appendix" else Path(output) / name
+
+
 def write_bytes(path, content):
     """Write ``content`` to ``path`` atomically.
 

@@ -12,7 +12,6 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
@@ -21,25 +20,14 @@ from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 from tqdm import tqdm
 
 from helpers import files, runtime
-from helpers.files import moved
-from helpers.ledger import claims
-from helpers.ledger.compare import disagreements
+
+from . import pages
 
 NOTEBOOKS = runtime.ROOT / "notebooks"
 EXECUTED = runtime.ROOT / "build" / "executed"
 CELL_SECONDS = 1800
 # Small matrices gain nothing from more threads, and two notebooks with two threads each on two cores lose tenfold.
 ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
-PAPERS = {
-    "01_spectral_clustering": "Tan et al., *Contrastive Learning Is Spectral Clustering On Similarity Graph* "
-    "(ICLR 2024)",
-    "02_alpha_cl": "Tian, *Understanding Deep Contrastive Learning via Coordinate-wise Optimization* (NeurIPS 2022)",
-    "03_mutual_information": "Lee et al., *Towards a Rigorous Analysis of Mutual Information in Contrastive Learning* "
-    "(Neural Networks 2024, arXiv 2308.15704)",
-    "04_multimodal_svd": "Nakada et al., *Understanding Multimodal Contrastive Learning and Incorporating Unpaired "
-    "Data* (AISTATS 2023)",
-    "05_robust_contrastive": "Tran et al., *Robust Contrastive Learning With Theory Guarantee* (arXiv 2311.09671)",
-}
 
 
 def notebooks(pattern=""):
@@ -50,11 +38,21 @@ def notebooks(pattern=""):
     ValueError
         If there is none; the message lists what there is.
     """
-    found = sorted(NOTEBOOKS.glob("*.ipynb"))
+    found = sorted(
+        [*NOTEBOOKS.glob("[0-9]*.ipynb"), *NOTEBOOKS.glob("appendix/[0-9]*.ipynb")],
+        key=lambda path: (path.stem, path.parent.name == "appendix"),
+    )
     chosen = [path for path in found if path.stem.startswith(pattern)]
     if not chosen:
-        raise ValueError(f"no notebook starts with {pattern!r}; there are {', '.join(path.stem for path in found)}")
+        raise ValueError(
+            f"no notebook starts with {pattern!r}; there are {', '.join(dict.fromkeys(path.stem for path in found))}"
+        )
     return chosen
+
+
+def label(path):
+    """How a notebook is called in what is printed: ``NN_name``, with ``appendix/`` before it where it is one."""
+    return f"appendix/{path.stem}" if path.parent.name == "appendix" else path.stem
 
 
 def execute(path, bar):
@@ -102,7 +100,7 @@ def execute(path, bar):
         failure = f"{error.ename}: {error.evalue}"
     except Exception as error:  # a dead kernel or a cell past its time limit must not lose the other notebook's run
         failure = f"{type(error).__name__}: {error}"
-    files.write_text(EXECUTED / path.name, nbformat.writes(notebook) + "\n")
+    files.write_text(EXECUTED / path.relative_to(NOTEBOOKS), nbformat.writes(notebook) + "\n")
     return notebook, failure
 
 
@@ -123,7 +121,7 @@ def run(pattern="", *, store=False, workers=2):
     int
         Exit status: 0 if every notebook ran to its end and every claim passed.
     """
-    os.environ.update(ONE_THREAD | ({"REDRAW": "1"} if store else {}))
+    os.environ.update(ONE_THREAD | {"STRICT": "1"} | ({"REDRAW": "1"} if store else {}))
     settings = runtime.current()
     chosen = notebooks(pattern)
     places = threading.BoundedSemaphore(workers)
@@ -137,7 +135,7 @@ def run(pattern="", *, store=False, workers=2):
             expected = notebook.metadata.get("expected_seconds", "?")
             form = "{desc} {n_fmt}/{total_fmt} cells, {elapsed} of about " + f"{expected} s" + " {postfix}"
             shown = {"position": line} if sys.stderr.isatty() else {"mininterval": 10}
-            with tqdm(total=codes, desc=path.stem, bar_format=form, **shown) as bar:
+            with tqdm(total=codes, desc=label(path), bar_format=form, **shown) as bar:
                 start = time.monotonic()
                 outcome = execute(path, bar)
             free_lines.append(line)
@@ -147,12 +145,12 @@ def run(pattern="", *, store=False, workers=2):
         results = list(pool.map(one, chosen))
     status = 0
     for path, notebook, failure, seconds in results:
-        print(f"{path.stem}: {'ran to its end' if failure is None else 'STOPPED: ' + failure} ({seconds:.0f} s)")
+        print(f"{label(path)}: {'ran to its end' if failure is None else 'STOPPED: ' + failure} ({seconds:.0f} s)")
         status |= failure is not None
         if store and failure is None:
             files.write_text(path, stored_form(notebook))
-    render(settings.output)
-    print(table(settings.output))
+    pages.render(settings.output)
+    print(pages.table(settings.output))
     return status
 
 
@@ -176,125 +174,6 @@ def stored_form(notebook):
     return nbformat.writes(clean) + "\n"
 
 
-def ledgers(output):
-    """Every ledger under an output folder, in notebook order."""
-    return [files.read_json(path) for path in sorted(Path(output).glob("[0-9]*/claims.json"))]
-
-
-def table(output):
-    """The verdicts of every claim as text, one line a claim."""
-    lines = []
-    for ledger in ledgers(output):
-        lines.append(f"\n{ledger['notebook']} (profile {ledger['profile']}, seed {ledger['seed']})")
-        lines += [claims.verdict_line(record) for record in ledger["claims"]]
-    good = sum(claims.passed(record) for ledger in ledgers(output) for record in ledger["claims"])
-    total = sum(len(ledger["claims"]) for ledger in ledgers(output))
-    return "\n".join([*lines, "", f"{good} of {total} claims hold, and every control of theirs fails as it must."])
-
-
-def render(output):
-    """Write ``CLAIMS.md`` and ``README.md`` of an output folder from its ledgers and figure lists."""
-    output = Path(output)
-    pages = {output / "CLAIMS.md": claims_page(output), output / "README.md": gallery_page(output)}
-    for path, text in pages.items():
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            files.write_text(path, text)
-
-
-def claims_page(output):
-    """The ledgers as one Markdown page: every claim, then *Errata found*."""
-    parts = [
-        "# Claims ledger",
-        "",
-        "Written by `make figures`; every number below was computed by the notebook it links to.",
-        "",
-    ]
-    for ledger in ledgers(output):
-        name = ledger["notebook"]
-        parts += [
-            f"## {name}",
-            "",
-            f"{PAPERS.get(name, name)}. Profile {ledger['profile']}, seed {ledger['seed']}.",
-            "",
-        ]
-        parts += ["| claim | what | verdict | tightest check | measured | threshold | control | provenance |"]
-        parts += ["|---|---|---|---|---|---|---|---|"]
-        for record in ledger["claims"]:
-            link = f"[{record['id']}](../notebooks/{name}.ipynb#{record['id']})"
-            cells = [
-                link,
-                record["title"],
-                "PASS" if claims.passed(record) else "**FAIL**",
-                record.get("tightest", ""),
-                f"{record['measured']:.2g}",
-                f"{record['threshold']:.2g}",
-                f"{record['control']['breaks']}: {'fails' if record['control']['fails'] else '**passes**'}",
-                ", ".join(record["provenance"]),
-            ]
-            parts.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-        parts.append("")
-    parts += ["## Errata found", "", "| erratum | printed or circulating | corrected | evidence |", "|---|---|---|---|"]
-    for ledger in ledgers(output):
-        name = ledger["notebook"]
-        for entry in ledger["errata"]:
-            evidence = entry["evidence"]
-            if evidence != claims.ARGUMENT_ONLY:
-                evidence = f"[{evidence}](../notebooks/{name}.ipynb#{evidence})"
-            cells = [f"{name[:2]} {entry['id']}", entry["printed"], entry["corrected"], evidence]
-            parts.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(parts) + "\n"
-
-
-def gallery_page(output):
-    """The figures as one Markdown page: first what answers to which figure of which paper, then the pictures."""
-    lists = {path.parent.name: files.read_json(path) for path in sorted(Path(output).glob("[0-9]*/figures.json"))}
-    head = ["# Figures", "", "Written by `make figures`. Each picture stands beside its numbers (`.csv`).", ""]
-    head += [
-        "| paper | its figure or table | our file | notebook | command | published numbers |",
-        "|---|---|---|---|---|---|",
-    ]
-    body = []
-    for name, entries in lists.items():
-        body += [f"## {name}", ""]
-        for entry in entries:
-            file = f"{name}/{entry['name']}.png"
-            anchor = f"[{name}](../notebooks/{name}.ipynb#{entry['name']})"
-            row = [PAPERS.get(name, name), entry["counterpart"], f"[{file}]({file})", anchor]
-            row += [f"`make figures NB={name[:2]}`", entry["published"]]
-            head.append("| " + " | ".join(row) + " |")
-            body += [f"### {entry['name']}", "", f"![{entry['alt']}]({file})", "", entry["caption"], ""]
-    return "\n".join([*head, "", *body])
-
-
-def compare(stored, fresh):
-    """Differences between two output folders beyond the tolerances stated in them.
-
-    Returns
-    -------
-    list of str
-        One line a difference; empty if every ledger and every plotted number agrees.
-    """
-    stored, fresh = Path(stored), Path(fresh)
-    found = []
-    for path in sorted(fresh.glob("[0-9]*/claims.json")):
-        name = path.parent.name
-        old = files.read_json(stored / name / "claims.json")
-        if old is None:
-            found.append(f"{name}: no stored ledger")
-            continue
-        found += [f"{name}: {line}" for line in disagreements(old, files.read_json(path))]
-        old_list = files.read_json(stored / name / "figures.json")
-        new_list = files.read_json(fresh / name / "figures.json")
-        if old_list != new_list:
-            found.append(f"{name}: figures.json differs (names, captions, alt texts or tolerances)")
-        for entry in new_list:
-            old_csv = files.read_csv(stored / name / f"{entry['name']}.csv")
-            new_csv = files.read_csv(fresh / name / f"{entry['name']}.csv")
-            columns = moved(old_csv or {}, new_csv, entry["agreement"])
-            found += [f"{name}: {entry['name']}.csv moved in column {column!r}" for column in columns]
-    return found
-
-
 def main(arguments=None):
     """Command line: ``run``, ``store``, ``claims`` and ``compare``; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m helpers", description=__doc__)
@@ -305,14 +184,15 @@ def main(arguments=None):
     pair = commands.add_parser("compare")
     pair.add_argument("stored")
     pair.add_argument("fresh")
+    pair.add_argument("--by-id", action="store_true", help="match claims by id, wherever they stand")
     options = parser.parse_args(arguments)
     try:
         if options.command in ("run", "store"):
             return run(options.notebook, store=options.command == "store")
         if options.command == "claims":
-            print(table(runtime.current().output))
+            print(pages.table(runtime.output_folder(os.environ)))
             return 0
-        found = compare(options.stored, options.fresh)
+        found = (pages.compare_by_id if options.by_id else pages.compare)(options.stored, options.fresh)
         print("\n".join(found) if found else "ledgers and plotted numbers agree with the stored ones")
         return int(bool(found))
     except (ValueError, OSError) as error:

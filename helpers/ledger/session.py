@@ -1,0 +1,146 @@
+"""What the set-up cell of a notebook opens, and what keeps a reader's edits apart.
+
+In a live session cells are edited and run in any order. A claim's group of cells (those tagged ``claim:ID``, for
+figures ``figure:NAME``) may use names of the set-up cell and its own; :class:`Watch` remembers which group set a name
+last, so that a claim never judges another claim's numbers unnoticed.
+"""
+
+import ast
+import json
+from pathlib import Path
+
+from helpers import figures, runtime
+
+from . import cards
+from .claims import Ledger
+
+SETUP = "setup"
+
+
+def open_notebook(name, *, place="essay"):
+    """Run, ledger and gallery of a notebook: what its set-up cell asks for.
+
+    Parameters
+    ----------
+    name : str
+        Of the paper's card, without suffix.
+    place : str
+        "essay" or "appendix".
+
+    Returns
+    -------
+    run : runtime.Run
+    ledger : Ledger
+    gallery : figures.Gallery
+
+    Raises
+    ------
+    ValueError
+        If the card cannot be used (``cards.CardError``), or an environment variable holds something unknown.
+    """
+    if place not in cards.PLACES:
+        raise ValueError(f"place is {place!r}, expected {' or '.join(cards.PLACES)}")
+    run, card = runtime.current(), cards.load(name)
+    folder = cards.FOLDER / "appendix" if place == "appendix" else cards.FOLDER
+    guard = None if run.strict else _watch(folder / f"{name}.ipynb")
+    figures.use_style()
+    ledger = Ledger(card, run, place=place, guard=guard)
+    wanted = {label: entry for label, entry in card.figures.items() if entry["where"] == place or not card.is_essay}
+    return run, ledger, figures.Gallery(card.name, run, wanted, folder=ledger.folder)
+
+
+class Watch:
+    """Remembers, cell by cell, which group of a notebook set a name last.
+
+    Parameters
+    ----------
+    groups : dict
+        Source text, or id, of a cell to its group: ``setup``, a claim's id or a figure's name.
+    namespace : dict
+        Of the kernel.
+    """
+
+    def __init__(self, groups, namespace):
+        self.groups, self.namespace = groups, namespace
+        self.setters, self.source, self.group = {}, "", None
+
+    def starts(self, source, cell_id=None):
+        """A cell is about to run."""
+        self.source, self.group = source, self.groups.get(cell_id, self.groups.get(source.strip()))
+
+    def ends(self):
+        """The cell has run: the names it assigns belong to its group."""
+        for name in _assigned(self.source):
+            self.setters[name] = self.group
+
+    def check(self, claim_id):
+        """Raise ``ValueError`` if the cell that opens a claim compares names that another group set last."""
+        own = _assigned(self.source)
+        foreign = {}
+        for name in sorted(_loaded(self.source) - own):
+            setter = self.setters.get(name)
+            if name in self.namespace and setter not in (None, SETUP, claim_id):
+                foreign.setdefault(setter, []).append(name)
+        if foreign:
+            said = "; ".join(f"{', '.join(names)} last by {setter}" for setter, names in foreign.items())
+            raise ValueError(
+                f"{claim_id} would compare numbers of other cells: {said}. Run the cells of {claim_id} from its first"
+            )
+
+
+def groups_of(path):
+    """Group of every tagged code cell of a notebook, by its source text and by its id."""
+    content = json.loads(Path(path).read_text(encoding="utf-8"))
+    found = {}
+    for cell in content["cells"]:
+        tags = cell["metadata"].get("tags", [])
+        named = [SETUP] * (SETUP in tags) + [
+            tag.split(":", 1)[1] for tag in tags if tag.startswith(("claim:", "figure:"))
+        ]
+        if cell["cell_type"] == "code" and named:
+            found["".join(cell["source"]).strip()] = found[cell.get("id")] = named[0]
+    return found
+
+
+def _watch(path):
+    """Hook a :class:`Watch` into the running kernel; returns its check, or nothing where there is no kernel."""
+    try:
+        from IPython import get_ipython
+    except ImportError:
+        return None
+    shell = get_ipython()
+    if shell is None or not path.exists():
+        return None
+    watch = Watch(groups_of(path), shell.user_ns)
+
+    def starts(info):
+        watch.starts(info.raw_cell, getattr(info, "cell_id", None))
+
+    def ends(_):
+        watch.ends()
+
+    for event, hook in (("pre_run_cell", starts), ("post_run_cell", ends)):
+        for old in [f for f in shell.events.callbacks[event] if getattr(f, "__module__", "") == __name__]:
+            shell.events.unregister(event, old)  # the set-up cell was run again
+        shell.events.register(event, hook)
+    return watch.check
+
+
+def _names(source, context):
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return set()
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, context)}
+
+
+def _assigned(source):
+    try:
+        functions = {node.name for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)}
+    except SyntaxError:
+        functions = set()
+    return _names(source, ast.Store) | functions
+
+
+def _loaded(source):
+    return _names(source, ast.Load)

@@ -16,7 +16,7 @@ def ledgers(output):
 
 
 def records(output, *, folder=cards.FOLDER):
-    """Cards and records below an output folder: a dict of name to (card, records by id), essay and appendix together."""
+    """Cards and records of an output folder: a dict of name to (card, records by id), essay and appendix together."""
     every = cards.load_all(folder=folder)
     return {name: (card, found) for name, card in every.items() if (found := claims.stored(output, card))}
 

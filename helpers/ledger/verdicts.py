@@ -415,7 +415,7 @@ def comparison(check):
     if check["threshold"] is None:
         return measured
     words = {"inequality": "slack ", "rate": "off by ", "empirical": "mean "}.get(check["rule"], "")
-    return f"{words}{measured} {DIRECTIONS.get(check['rule'], '<=')} {check['threshold']:.2g}{unit}"
+    return f"{words}{measured} {DIRECTIONS.get(check['rule'], '<=')} {check['threshold'] + 0.0:.2g}{unit}"
 
 
 def resolution(check):
@@ -423,6 +423,8 @@ def resolution(check):
     d = check["resolution"]
     if d is None:
         return "not stated"
+    if check["rule"] == "identity" and check["threshold"] == 0:
+        return "any change"
     unit = f" {check['unit']}" if check["unit"] and check["rule"] != "statistical" else ""
     small = f"{d:.0e}" if d < 1e-3 else f"{d:.1g}" if d >= 10 else f"{100 * d:.3g} %"
     plain = f"{d:.0e}" if d < 1e-3 or d >= 1e4 else f"{d:.3g}"
@@ -434,8 +436,8 @@ def resolution(check):
         "variation": f"a total variation of {plain}",
         "diameter": f"a distance of {small} of the diameter",
         "distance": f"a distance of {plain}{unit}",
-        "threshold": f"a violation {small} as large",
-        "mean": f"a mean {small} as large",
+        "threshold": f"a violation down to {small} of this",
+        "mean": f"a mean down to {small} of this",
     }[check["of"]]
 
 
@@ -443,20 +445,22 @@ def verdict(record, title):
     """The verdict as a block of text: a head, and for every check what was measured and how its controls miss."""
     head = f"{'PASS' if passed(record) else 'FAIL'}  {record['id']}  {title}"
     lines = [head]
-    width = max(34, *(len(check["name"]) + 2 for check in record["checks"]))
+    shown = {check["name"]: _shown_controls(check, record["controls"]) for check in record["checks"]}
+    labels = [*shown, *(label for lines in shown.values() for label, _ in lines)]
+    width = max(34, *(len(label) + 2 for label in labels))
     for check in record["checks"]:
         line = f"      {check['name']:<{width}} {comparison(check)}"
         if not check["holds"]:
             lines.append(f"{line}  FAILS{f' ({note})' if (note := check.get('note')) else ''}")
         else:
             lines.append(f"{line}     would notice {resolution(check)}")
-        own = [control for control in record["controls"] if control["check"] == check["name"]]
-        lines += _control_lines(check, own, width)
+        lines += [f"      {label:<{width}} {said}" for label, said in shown[check["name"]]]
     return "\n".join(lines)
 
 
-def _control_lines(check, controls, width):
-    """One line: the control that misses least, and how many more there are; a line each for those that do not fail."""
+def _shown_controls(check, controls):
+    """Label and text of every control that does not fail, then of the one that misses least, and how many more do."""
+    controls = [control for control in controls if control["check"] == check["name"]]
     repaired = check["rule"] == "counterexample"
     kind, word = ("repaired", "holds as it must") if repaired else ("control", "fails as it must")
     bad = [control for control in controls if not control["fails"]]
@@ -465,12 +469,13 @@ def _control_lines(check, controls, width):
     for control in bad:
         shown = comparison(check | {"measured": control["measured"], "threshold": control["threshold"]})
         wrong = "violated too" if repaired else "NOT noticed"
-        lines.append(f"      {f'{kind}: ' + control['breaks']:<{width}} {shown}, {wrong}")
+        lines.append((f"{kind}: {control['breaks']}", f"{shown}, {wrong}"))
     if good:
         unit = f" {check['unit']}" if check["unit"] else ""
         more = f"; {len(good) - 1} more" if len(good) > 1 else ""
         label = f"{kind}: {good[0]['breaks'].removeprefix('repaired: ')}"
-        lines.append(f"      {label:<{width}} {good[0]['measured']:.2g}{unit}, {word}{more}")
+        slack = "slack " if check["rule"] == "inequality" else ""
+        lines.append((label, f"{slack}{good[0]['measured']:.2g}{unit}, {word}{more}"))
     return lines
 
 

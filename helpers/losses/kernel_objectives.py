@@ -1,6 +1,9 @@
 """Kernel-InfoNCE as a training objective: NT-Xent on two views with the kernels of Tan et al. (2024, Table 1)."""
 
+from collections.abc import Callable
+
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from . import kernels, scores
@@ -9,7 +12,7 @@ EXPONENTS = {"gaussian": 2, "laplacian": 1, "exponent 0.5": 0.5}
 KERNELS = (*EXPONENTS, "sum of kernels", "sum of losses", "concatenation")
 
 
-def objective(kernel, scale):
+def objective(kernel: str, scale: float) -> Callable[[Tensor, Tensor], Tensor]:
     """The loss on two views of a batch: NT-Xent with this kernel, exp(-d^exponent / scale) on unit-length outputs.
 
     All 2B views are candidates, the positive among them and the anchor not. For exponent 2 the cosine temperature is
@@ -60,7 +63,7 @@ def objective(kernel, scale):
     return loss
 
 
-def output_width(kernel, width):
+def output_width(kernel: str, width: int) -> int:
     """Outputs an encoder needs so that each kernel sees this many: twice as many for the concatenation.
 
     >>> output_width("gaussian", 64), output_width("concatenation", 64)

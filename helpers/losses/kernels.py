@@ -9,11 +9,13 @@ exp(-d^exponent / scale). At exponent 2 they agree for scale = 2 * temperature.
 """
 
 import torch
+from torch import Tensor
 
-from helpers import validation
+from . import _checks
+from ._checks import Number
 
 
-def squared_distances(x, y):
+def squared_distances(x: Tensor, y: Tensor) -> Tensor:
     """Squared Euclidean distances between the rows of two sets of points, formed from the differences.
 
     Differences keep full relative precision for points that are close together (the expansion
@@ -42,7 +44,7 @@ def squared_distances(x, y):
     return (x[..., :, None, :] - y[..., None, :, :]).square().sum(-1)
 
 
-def log_gaussian(squared, *, temperature):
+def log_gaussian(squared: Tensor, *, temperature: Number) -> Tensor:
     """Log of the Gaussian kernel, -d^2 / (2 temperature) (Tan et al. 2024, the kernel of Theorem 3.1).
 
     Parameters
@@ -64,11 +66,11 @@ def log_gaussian(squared, *, temperature):
     >>> log_gaussian(torch.tensor(4.0), temperature=0.5).item()
     -4.0
     """
-    validation.require_positive("temperature", temperature)
+    _checks.require_positive("temperature", temperature)
     return -squared / (2 * temperature)
 
 
-def log_exponential(squared, *, exponent, scale):
+def log_exponential(squared: Tensor, *, exponent: float, scale: Number) -> Tensor:
     """Log of the exponential family, -d^exponent / scale (Tan et al. 2024, Section 5).
 
     Exponent 1 is the Laplacian kernel, 2 the Gaussian with scale = 2 * temperature. Positive definite in every
@@ -96,8 +98,8 @@ def log_exponential(squared, *, exponent, scale):
     >>> log_exponential(torch.tensor(9.0), exponent=1, scale=2.0).item()
     -1.5
     """
-    validation.require_positive("exponent", exponent)
-    validation.require_positive("scale", scale)
+    _checks.require_positive("exponent", exponent)
+    _checks.require_positive("scale", scale)
     if exponent == 2:
         return -squared / scale
     apart = squared > 0
@@ -105,7 +107,7 @@ def log_exponential(squared, *, exponent, scale):
     return torch.where(apart, -power / scale, torch.zeros_like(power))
 
 
-def log_sum(*log_kernels):
+def log_sum(*log_kernels: Tensor) -> Tensor:
     """Log of a sum of kernels, ``log sum_m exp(log k_m)``: the "simple sum" of Tan et al. (2024).
 
     Parameters
@@ -125,7 +127,7 @@ def log_sum(*log_kernels):
     return torch.stack(torch.broadcast_tensors(*log_kernels)).logsumexp(0)
 
 
-def log_concatenation(x, y, *, temperature, scale):
+def log_concatenation(x: Tensor, y: Tensor, *, temperature: Number, scale: Number) -> Tensor:
     """Log of the "concatenation sum" of Tan et al. (2024): Gaussian on the first half of the coordinates plus
     Laplacian (exponent 1) on the second half.
 

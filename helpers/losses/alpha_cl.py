@@ -5,14 +5,16 @@ minimise ``sum_j a_j D_j - r(a)`` for its regulariser r; the positive's distance
 Entropy (r_H), square (r_s) and power (r_gamma) weights sum to 1; direct weights need no sum.
 
 The training entry :func:`pair_loss` takes the two views of a batch and compares every view with the 2B - 2 views of
-other objects. It keeps the input's dtype and device and never looks at a value, so that a GPU does not wait.
+other objects. It keeps the device, sums half precision in float32, and never looks at a value, so that a GPU does not
+wait.
 """
 
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize, softmax
 
-from ._checks import require_positive
+from . import _precision
+from ._checks import require_positive, require_tensors
 
 
 def entropy_weights(distances: Tensor, *, temperature: float) -> Tensor:
@@ -196,14 +198,16 @@ def two_view_distances(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
     ValueError
         If the shapes differ or there are fewer than two objects.
     """
+    require_tensors(first=first, second=second)
     if first.ndim != 2 or first.shape != second.shape or first.shape[0] < 2:
         raise ValueError(
             f"views have shapes {tuple(first.shape)} and {tuple(second.shape)}, expected (B, m) twice, B >= 2"
         )
     objects = first.shape[0]
-    views = torch.cat([first, second])
+    views = _precision.full(torch.cat([first, second]))
     norms = views.square().sum(-1) / 2
-    distances = (norms[:, None] + norms - views @ views.T).clamp(min=0)
+    with _precision.without_autocast(views):
+        distances = (norms[:, None] + norms - views @ views.T).clamp(min=0)
     same = torch.eye(objects, dtype=torch.bool, device=views.device).repeat(2, 2)
     positive = (views - views.roll(objects, dims=0)).square().sum(-1) / 2
     return positive, distances[~same].reshape(2 * objects, 2 * objects - 2)

@@ -8,7 +8,7 @@ import functools
 
 import torch
 
-from . import _checks, _tiled
+from . import _checks, _precision, _tiled
 from .scores import clip_from_scores, infonce_from_scores, ntxent_from_scores
 
 REDUCTIONS = ("mean", "sum")
@@ -38,8 +38,11 @@ def infonce(anchors, candidates, *, temperature, positive_in_denominator, reduct
     ValueError
         If shapes, dtypes or devices differ, the batch is empty, a row holds a NaN or an infinity (the rows are named),
         `temperature` is no positive number, or `reduction` is another word.
+    TypeError
+        If the features are no tensors.
     RuntimeError
-        From the backward pass: a second derivative over more than ``_tiled.TWICE_DIFFERENTIABLE`` anchors.
+        If a second derivative (from the backward pass), a forward-mode derivative or ``torch.func`` asks for all the
+        scores of more than ``_tiled.TWICE_DIFFERENTIABLE`` anchors.
 
     >>> features = torch.zeros(5, 3)
     >>> options = {"temperature": 1.0, "positive_in_denominator": True, "reduction": "mean"}
@@ -135,19 +138,24 @@ def spectral_contrastive(anchors, candidates, *, reduction):
     """
     _check_features(anchors, candidates)
     _checks.require_candidates(len(anchors), 1)
-    positive = torch.linalg.vecdot(anchors, candidates)
-    squares = ((anchors.T @ anchors) * (candidates.T @ candidates)).sum()
-    total = (squares - positive.square().sum()) / (len(anchors) - 1) - 2 * positive.sum()
-    return total * _scale(reduction, len(anchors))
+    with _precision.without_autocast(anchors):
+        anchors, candidates = _precision.full(anchors), _precision.full(candidates)
+        positive = torch.linalg.vecdot(anchors, candidates)
+        squares = ((anchors.T @ anchors) * (candidates.T @ candidates)).sum()
+        total = (squares - positive.square().sum()) / (len(anchors) - 1) - 2 * positive.sum()
+        return total * _scale(reduction, len(anchors))
 
 
-def _dense(from_scores, reduction, *, scores=torch.inner, **options):
+def _dense(from_scores, reduction, *, scores=None, **options):
     """The same scalar from all the scores of the features; a last argument is the temperature."""
 
     def dense(first, *rest):
         *second, temperature = rest
-        each = from_scores(scores(first, *second or (first,)), temperature=temperature, **options)
-        return each.mean() if reduction == "mean" else each.sum()
+        with _precision.without_autocast(first):
+            first, *second = (_precision.full(features) for features in (first, *second))
+            found = scores(first, *second) if scores else first @ (second[0] if second else first).T
+            each = from_scores(found, temperature=temperature, **options)
+            return each.mean() if reduction == "mean" else each.sum()
 
     dense.__name__ = from_scores.__name__
     return dense
@@ -169,6 +177,7 @@ def _scale(reduction, anchors):
 
 
 def _check_features(first, second):
+    _checks.require_tensors(**{"the first argument": first, "the second argument": second})
     shapes = f"features have shapes {tuple(first.shape)} and {tuple(second.shape)}"
     if first.ndim != 2 or first.shape != second.shape or 0 in first.shape:
         raise ValueError(f"{shapes}, expected (n, d) twice with n, d >= 1")

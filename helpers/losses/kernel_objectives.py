@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from . import kernels, scores
+from . import _checks, _precision, kernels, scores
 
 EXPONENTS = {"gaussian": 2, "laplacian": 1, "exponent 0.5": 0.5}
 KERNELS = (*EXPONENTS, "sum of kernels", "sum of losses", "concatenation")
@@ -30,7 +30,7 @@ def objective(kernel: str, scale: float) -> Callable[[Tensor, Tensor], Tensor]:
     Returns
     -------
     callable
-        Maps two Tensors of shape (B, d) to a scalar, in nats.
+        Maps two Tensors of shape (B, d) to a scalar, in nats; float32 for half precision.
 
     Raises
     ------
@@ -48,7 +48,11 @@ def objective(kernel: str, scale: float) -> Callable[[Tensor, Tensor], Tensor]:
         return kernels.log_exponential(squared, exponent=exponent, scale=scale)
 
     def loss(first, second):
-        points = torch.cat([first, second])
+        _checks.require_tensors(first=first, second=second)
+        with _precision.without_autocast(first):
+            return of_points(_precision.full(torch.cat([first, second])))
+
+    def of_points(points):
         if kernel == "concatenation":
             halves = [_squared(half) for half in points.chunk(2, dim=1)]
         else:

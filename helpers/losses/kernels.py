@@ -11,7 +11,7 @@ exp(-d^exponent / scale). At exponent 2 they agree for scale = 2 * temperature.
 import torch
 from torch import Tensor
 
-from . import _checks
+from . import _checks, _precision
 from ._checks import Number
 
 
@@ -29,19 +29,22 @@ def squared_distances(x: Tensor, y: Tensor) -> Tensor:
     Returns
     -------
     Tensor, shape (..., n, m)
-        Unit: that of x, squared.
+        Unit: that of x, squared; float32 for half precision.
 
     Raises
     ------
     ValueError
-        If the last dimensions differ, or either has fewer than two dimensions.
+        If the last dimensions differ, either has fewer than two dimensions, or an integer dtype.
+    TypeError
+        If either is no tensor.
 
     >>> squared_distances(torch.tensor([[0.0], [3.0]]), torch.tensor([[1.0]])).tolist()
     [[1.0], [4.0]]
     """
+    _checks.require_tensors(x=x, y=y)
     if x.ndim < 2 or y.ndim < 2 or x.shape[-1] != y.shape[-1]:
         raise ValueError(f"x has shape {tuple(x.shape)} and y {tuple(y.shape)}, expected (..., n, d) and (..., m, d)")
-    return (x[..., :, None, :] - y[..., None, :, :]).square().sum(-1)
+    return (_precision.full(x)[..., :, None, :] - _precision.full(y)[..., None, :, :]).square().sum(-1)
 
 
 def log_gaussian(squared: Tensor, *, temperature: Number) -> Tensor:
@@ -66,6 +69,7 @@ def log_gaussian(squared: Tensor, *, temperature: Number) -> Tensor:
     >>> log_gaussian(torch.tensor(4.0), temperature=0.5).item()
     -4.0
     """
+    _checks.require_tensors(squared=squared)
     _checks.require_positive("temperature", temperature)
     return -squared / (2 * temperature)
 
@@ -98,6 +102,7 @@ def log_exponential(squared: Tensor, *, exponent: float, scale: Number) -> Tenso
     >>> log_exponential(torch.tensor(9.0), exponent=1, scale=2.0).item()
     -1.5
     """
+    _checks.require_tensors(squared=squared)
     _checks.require_positive("exponent", exponent)
     _checks.require_positive("scale", scale)
     if exponent == 2:
@@ -152,6 +157,7 @@ def log_concatenation(x: Tensor, y: Tensor, *, temperature: Number, scale: Numbe
     >>> round(log_concatenation(points, points, temperature=1.0, scale=1.0)[0, 0].item(), 4)
     0.6931
     """
+    _checks.require_tensors(x=x, y=y)
     if x.shape[-1] % 2:
         raise ValueError(f"x has shape {tuple(x.shape)}, expected an even last dimension: one half for each kernel")
     half = x.shape[-1] // 2

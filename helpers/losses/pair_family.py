@@ -17,7 +17,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ._checks import any_true, require_positive
+from . import _precision
+from ._checks import any_true, require_positive, require_tensors
 from ._elementary import exponential, identity, logarithm
 
 
@@ -46,10 +47,12 @@ def half_squared_distances(features: Tensor, other: Tensor) -> tuple[Tensor, Ten
     >>> within.tolist(), between.tolist()
     ([1.0, 1.0], [[0.0, 1.0], [1.0, 0.0]])
     """
+    require_tensors(features=features, other=other)
     if features.ndim < 2 or features.shape != other.shape or features.shape[-2] < 2:
         raise ValueError(
             f"features have shapes {tuple(features.shape)} and {tuple(other.shape)}, expected (..., n, m) twice, n >= 2"
         )
+    features, other = _precision.full(features), _precision.full(other)
     within = (features - other).square().sum(-1) / 2
     return within, (features[..., :, None, :] - features[..., None, :, :]).square().sum(-1) / 2
 

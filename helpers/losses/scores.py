@@ -8,9 +8,9 @@ A score is a log-kernel or a similarity; ``temperature`` divides it, and a tenso
 anchors. A kernel whose log already holds its temperature enters with ``temperature=1``: that is Kernel-InfoNCE (Tan et
 al. 2024).
 
-Plain torch, batch dimensions first, differentiable twice, usable inside ``torch.func``. The same losses from features,
-in time and memory that a batch of 65,536 pairs allows, are in :mod:`.features`, those of a population in
-:mod:`.population_losses`.
+Plain torch, batch dimensions first, differentiable twice, usable inside ``torch.func``; half precision is summed, and
+comes out, in float32. A score of -inf leaves the pair out. The same losses from features, in time and memory that a
+batch of 65,536 pairs allows, are in :mod:`.features`, those of a population in :mod:`.population_losses`.
 """
 
 import math
@@ -19,7 +19,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from . import _checks
+from . import _checks, _precision
 from ._checks import Number
 
 
@@ -43,20 +43,22 @@ def infonce_from_scores(scores: Tensor, *, temperature: Number, positive_in_deno
     Raises
     ------
     ValueError
-        If `scores` is empty, not square or holds a NaN, `temperature` is not positive, or nothing is left in the
-        denominator.
+        If `scores` is empty, not square or holds a NaN or +inf, `temperature` is not positive, or nothing is left in
+        the denominator of an anchor (named), be it that all its scores are -inf.
+    TypeError
+        If `scores` is no tensor.
 
     >>> round(infonce_from_scores(torch.zeros(8, 8), temperature=1.0, positive_in_denominator=True)[0].item(), 4)
     2.0794
     """
     _checks.require_square("scores", scores)
     _checks.require_positive("temperature", temperature)
-    logits = scores / _per_anchor(temperature)
+    logits = _precision.full(scores) / _per_anchor(temperature)
     positive = logits.diagonal(dim1=-2, dim2=-1)
     if not positive_in_denominator:
         _checks.require_candidates(scores.shape[-1], 1)
         logits = _without(logits, torch.eye(scores.shape[-1], dtype=torch.bool, device=scores.device))
-    return logits.logsumexp(-1) - positive
+    return _log_denominators(logits) - positive
 
 
 def ntxent_from_scores(
@@ -94,13 +96,13 @@ def ntxent_from_scores(
     same = torch.eye(views, dtype=torch.bool, device=scores.device)
     partner = same.roll(views // 2, dims=1)
     _checks.require_candidates(views, (not positive_in_denominator) + (not include_self))
-    logits = scores / _per_anchor(temperature)
+    logits = _precision.full(scores) / _per_anchor(temperature)
     positive = logits.diagonal(views // 2, dim1=-2, dim2=-1), logits.diagonal(-(views // 2), dim1=-2, dim2=-1)
     if not include_self:
         logits = _without(logits, same)
     if not positive_in_denominator:
         logits = _without(logits, partner)
-    return logits.logsumexp(-1) - torch.cat(positive, dim=-1)
+    return _log_denominators(logits) - torch.cat(positive, dim=-1)
 
 
 def clip_from_scores(scores: Tensor, *, temperature: Number, positive_in_denominator: bool) -> Tensor:
@@ -126,6 +128,7 @@ def clip_from_scores(scores: Tensor, *, temperature: Number, positive_in_denomin
     >>> clip_from_scores(torch.zeros(4, 4), temperature=1.0, positive_in_denominator=True).shape
     torch.Size([8])
     """
+    _checks.require_square("scores", scores)
     options = {"temperature": temperature, "positive_in_denominator": positive_in_denominator}
     return torch.cat([infonce_from_scores(s, **options) for s in (scores, scores.transpose(-2, -1))], dim=-1)
 
@@ -158,6 +161,7 @@ def bank_infonce_from_scores(
     >>> round(bank_infonce_from_scores(*equal, temperature=1.0, positive_in_denominator=True)[0].exp().item(), 4)
     8.0
     """
+    _checks.require_tensors(positive=positive, negatives=negatives)
     if negatives.ndim < 2 or negatives.shape[:-1] != positive.shape or 0 in negatives.shape:
         raise ValueError(
             f"positive has shape {tuple(positive.shape)} and negatives {tuple(negatives.shape)}, "
@@ -167,7 +171,8 @@ def bank_infonce_from_scores(
     _checks.require_numbers("negatives", negatives)
     _checks.require_positive("temperature", temperature)
     candidates = torch.cat([positive[..., None], negatives], dim=-1) if positive_in_denominator else negatives
-    return (candidates / _per_anchor(temperature)).logsumexp(-1) - positive / temperature
+    log_denominators = _log_denominators(_precision.full(candidates) / _per_anchor(temperature))
+    return log_denominators - _precision.full(positive) / temperature
 
 
 def mixture_from_scores(
@@ -198,14 +203,15 @@ def mixture_from_scores(
     >>> round(mixed[0].exp().item(), 4)
     4.0
     """
-    weights = torch.as_tensor(weights, dtype=scores.dtype, device=scores.device)
+    _checks.require_tensors(scores=scores)
+    weights = torch.as_tensor(weights, dtype=_precision.summed(scores.dtype), device=scores.device)
     if scores.ndim < 3 or weights.shape != scores.shape[:1]:
         raise ValueError(
             f"scores has shape {tuple(scores.shape)} and weights {tuple(weights.shape)}, "
             "expected (m, ..., n, n) and (m,)"
         )
     each = infonce_from_scores(scores, temperature=temperature, positive_in_denominator=positive_in_denominator)
-    return torch.tensordot(weights, each, dims=1)
+    return (weights.reshape(-1, *(1,) * (each.ndim - 1)) * each).sum(0)
 
 
 def spectral_contrastive_from_scores(scores: Tensor) -> Tensor:
@@ -231,12 +237,19 @@ def spectral_contrastive_from_scores(scores: Tensor) -> Tensor:
     """
     _checks.require_square("scores", scores)
     _checks.require_candidates(scores.shape[-1], 1)
+    scores = _precision.full(scores)
     positive = scores.diagonal(dim1=-2, dim2=-1)
     return -2 * positive + (scores.square().sum(-1) - positive.square()) / (scores.shape[-1] - 1)
 
 
 def _per_anchor(temperature):
     return temperature[..., None] if isinstance(temperature, torch.Tensor) else temperature
+
+
+def _log_denominators(logits):
+    found = logits.logsumexp(-1)
+    _checks.require_denominators(found)
+    return found
 
 
 def _without(logits, mask):

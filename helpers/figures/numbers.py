@@ -79,7 +79,6 @@ def fill(template, columns):
     'at most 3e-12, always'
     """
 
-
     def filled(place):
         path, form = parse(place[1], place[0])
         return printed(value(columns, path), form)

@@ -603,7 +603,9 @@ def _difference(left, right, allowed):
         ratio = left / right
         if np.ptp(ratio) <= 1e-6 * np.abs(ratio - 1).max():
             off = ratio.flat[0] - 1
-            said = f"ratio {ratio.flat[0]:.6g}" if abs(off) > 1e-4 else f"ratio 1 {'+' if off > 0 else '-'} {abs(off):.2g}"
+            said = (
+                f"ratio {ratio.flat[0]:.6g}" if abs(off) > 1e-4 else f"ratio 1 {'+' if off > 0 else '-'} {abs(off):.2g}"
+            )
             return f"{said} everywhere" if ratio.size > 1 else said
     worst = np.argmax(np.abs(left - right) / np.where(allowed > 0, allowed, 1))
     said = f"the worst is {left.flat[worst]:.4g} for {right.flat[worst]:.4g}"

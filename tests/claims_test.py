@@ -171,7 +171,7 @@ def test_a_stored_ledger_is_kept_while_every_number_agrees(ledger):
     assert path.read_bytes() != before
 
 
-# -- essay and appendix together ----------------------------------------------------------------------------------------
+# -- essay and appendix together -----------------------------------------------------------------------------------
 def both(ledger, *, more_value=1.0, check="in the appendix"):
     essay = ledger(paper__form="essay")
     record(essay.claim("T-1"))

@@ -12,7 +12,7 @@ from nbclient.exceptions import CellExecutionError
 from helpers.ledger import session
 
 
-# -- names of a cell ----------------------------------------------------------------------------------------------------
+# -- names of a cell -----------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("source", "assigned", "read"),
     [
@@ -29,7 +29,7 @@ def test_names_that_a_cell_assigns_and_reads(source, assigned, read):
     assert session.names(source) == (assigned, read)
 
 
-# -- the watch ----------------------------------------------------------------------------------------------------------
+# -- the watch -----------------------------------------------------------------------------------------------------
 CELLS = {
     "scale = 2": "setup",
     "a = scale": "A-1",
@@ -121,7 +121,7 @@ def test_an_unknown_place_is_refused():
         session.open_notebook("01_spectral_clustering", place="annex")
 
 
-# -- a kernel -----------------------------------------------------------------------------------------------------------
+# -- a kernel ------------------------------------------------------------------------------------------------------
 # Cards and notebooks of the collection stand in one folder; the small one's stand elsewhere.
 SETUP = """
 import pathlib

@@ -26,7 +26,7 @@ def control(fill):
     return claim(fill).controls[0]["fails"]
 
 
-# -- identity -----------------------------------------------------------------------------------------------------------
+# -- identity ------------------------------------------------------------------------------------------------------
 def test_identity_takes_the_worst_entry_and_its_control_the_same_tolerance():
     made = claim(lambda c: c.identity("close", [1.0, 2.0], [1.0, 2.0 + 1e-9], tolerance=1e-8))
     made.control("a factor", [1.0, 2.0], [2.0, 4.0])
@@ -64,7 +64,7 @@ def test_relative_errors_are_divided_by_their_scale():
     assert made["measured"] == pytest.approx(0.01)
 
 
-# -- inequality ---------------------------------------------------------------------------------------------------------
+# -- inequality ----------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("larger", "holds"), [(1.0, True), (0.0, True), (-1e-13, True), (-1e-3, False)])
 def test_inequality_allows_rounding_only(larger, holds):
     made = check(lambda c: c.inequality("bounded", 0.0, larger, tolerance=1e-12))
@@ -99,7 +99,7 @@ def test_confident_needs_a_standard_error():
         claim(lambda c: c.inequality("x", 0.0, 1.0, tolerance=0.0, confident=True))
 
 
-# -- rate ---------------------------------------------------------------------------------------------------------------
+# -- rate ----------------------------------------------------------------------------------------------------------
 def test_rate_without_noise_is_judged_by_its_bias_alone():
     n = np.geomspace(10, 1000, 12)
     bias = statistics.slope_bias(n, 1 / n)
@@ -122,7 +122,7 @@ def test_rate_with_noise_is_granted_its_quantile_and_says_both_slopes_where_it_f
     assert held["note"] == "slope -0.7, predicted -1"
 
 
-# -- statistical --------------------------------------------------------------------------------------------------------
+# -- statistical ---------------------------------------------------------------------------------------------------
 def test_statistical_widens_with_the_number_of_comparisons_and_with_few_trials():
     assert quantile(comparisons=100) > quantile() > 4.8
     assert quantile(trials=5) > quantile(trials=500) > quantile()
@@ -157,7 +157,7 @@ def test_goodness_accepts_a_fair_p_value_and_rejects_a_tiny_one():
     assert not check(lambda c: c.goodness("law", [0.9, np.nan], trials=100))["holds"]
 
 
-# -- landscape, counterexample, empirical -------------------------------------------------------------------------------
+# -- landscape, counterexample, empirical --------------------------------------------------------------------------
 def test_landscape_counts_converged_restarts_only():
     def fill(c):
         c.landscape("global", [0.0, 0.0, 9.0], [0.0, 0.0, 1.0], tolerance=1e-6, gradient_tolerance=1e-8)
@@ -205,7 +205,7 @@ def test_equal_arms_have_no_sign():
     assert not check(lambda c: c.empirical("gain", [0.0] * 5))["holds"]
 
 
-# -- resolution ---------------------------------------------------------------------------------------------------------
+# -- resolution ----------------------------------------------------------------------------------------------------
 N = np.geomspace(10, 1000, 12)
 FIT = statistics.loglog_slope(N, 1 / N + 1 / N**2)
 LEFT = np.array([1.0, -3.0, 2.0])
@@ -292,7 +292,7 @@ def test_a_resolution_in_words(entry, words):
     assert verdicts.resolution({"unit": "", "threshold": 1.0} | entry) == words
 
 
-# -- what is refused ----------------------------------------------------------------------------------------------------
+# -- what is refused -----------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_a_number_that_is_not_finite_fails_the_check_and_names_no_check_twice(bad):
     made = claim(lambda c: c.identity("close", bad, 1.0, tolerance=1e-8))
@@ -335,7 +335,7 @@ def test_names_are_known_and_used_once():
         Claim("T-1", kind="hope")
 
 
-# -- a reader's edits ---------------------------------------------------------------------------------------------------
+# -- a reader's edits ----------------------------------------------------------------------------------------------
 NAN_FIT = SimpleNamespace(slope=np.nan, standard_error=1, points=9)
 
 
@@ -372,7 +372,11 @@ def test_in_a_live_session_a_control_that_cannot_be_judged_makes_the_claim_fail(
     assert "cannot be judged, 1 of 1 values are not finite" in verdicts.verdict(record, "a title")
 
 
-# -- the record and its words -------------------------------------------------------------------------------------------
+def words(text):
+    return text.split()
+
+
+# -- the record and its words --------------------------------------------------------------------------------------
 def test_the_tightest_check_represents_the_claim():
     def fill(c):
         c.identity("loose", 1.0, 1.0 + 1e-12, tolerance=1e-8)
@@ -412,8 +416,8 @@ def test_the_verdict_shows_what_was_measured_and_the_control_that_misses_least()
 
     head, first, second = verdicts.verdict(claim(fill).record(), "a title").splitlines()
     assert head == "PASS  T-1  a title"
-    assert first.split() == "close 2e-13 <= 1e-08 would notice a change of 1e-08".split()
-    assert second.split() == "control: a term 0.25, fails as it must; 1 more".split()
+    assert first.split() == words("close 2e-13 <= 1e-08 would notice a change of 1e-08")
+    assert second.split() == words("control: a term 0.25, fails as it must; 1 more")
 
 
 def test_a_control_that_is_not_noticed_makes_the_claim_fail_and_is_shown():
@@ -423,7 +427,7 @@ def test_a_control_that_is_not_noticed_makes_the_claim_fail_and_is_shown():
 
     text = verdicts.verdict(claim(fill).record(), "a title")
     assert text.startswith("FAIL  T-1  a title\n")
-    assert text.splitlines()[2].split() == "control: nothing 0 <= 1e-08, NOT noticed".split()
+    assert text.splitlines()[2].split() == words("control: nothing 0 <= 1e-08, NOT noticed")
 
 
 def test_a_repaired_statement_that_is_violated_too_is_shown():
@@ -434,5 +438,5 @@ def test_a_repaired_statement_that_is_violated_too_is_shown():
 
     lines = verdicts.verdict(claim(fill).record(), "a title").splitlines()
     assert lines[0].startswith("FAIL")
-    assert lines[2].split() == "repaired: repaired: half 0.5 > 0.1, violated too".split()
-    assert lines[3].split() == "repaired: all -0.5, holds as it must".split()
+    assert lines[2].split() == words("repaired: half 0.5 > 0.1, violated too")
+    assert lines[3].split() == words("repaired: all -0.5, holds as it must")

@@ -10,6 +10,7 @@ import re
 import statistics
 
 PLACE = re.compile(r"\{=([^{}]*)\}")
+_LIKE_A_FORM = re.compile(r"\s[+,]*\.?\d*[bcdefgnosx%]$", re.I)
 QUOTED = re.compile(r"\s*(?P<path>\S.*?)(?:\s+(?P<form>\+?,?\.\d+[efg%]))?\s*", re.S)
 DEFAULT_FORMAT = ".3g"
 REDUCTIONS = {
@@ -89,7 +90,7 @@ def fill(template, columns):
 def parse(text, place=None):
     """Path and format (or None) of a quotation such as ``angle/p_out=0.3 .0f``; ``place`` is repeated in an error."""
     found = QUOTED.fullmatch(text)
-    if found is None or re.search(r"\s\S*[a-z%]$", found["path"]) and "=" not in found["path"].split()[-1]:
+    if found is None or _LIKE_A_FORM.search(found["path"]):
         raise ValueError(f"{place or text!r}: expected {{=path}} or {{=path format}}, such as .0f")
     return found["path"], found["form"]
 

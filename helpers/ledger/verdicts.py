@@ -521,7 +521,7 @@ def _shown_controls(check, controls):
     for control in bad:
         shown = comparison(check | {"measured": control["measured"], "threshold": control["threshold"]})
         wrong = control.get("note") or ("violated too" if repaired else "NOT noticed")
-        lines.append((f"{kind}: {control['breaks']}", f"{shown}, {wrong}"))
+        lines.append((f"{kind}: {control['breaks'].removeprefix('repaired: ')}", f"{shown}, {wrong}"))
     if good:
         unit = f" {check['unit']}" if check["unit"] else ""
         more = f"; {len(good) - 1} more" if len(good) > 1 else ""

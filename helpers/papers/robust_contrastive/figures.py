@@ -1,4 +1,4 @@
-"""Pictures of this paper: functions from arrays to a matplotlib figure. Theory is a line, what was measured is points."""
+"""Pictures of this paper: from arrays to a matplotlib figure. Theory is a line, what was measured is points."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -130,7 +130,7 @@ def _waterfall(ax, labels, chain, totals, title):
 
 
 def swap_world(fraction, robust, benign, repaired, divergence):
-    """Two antipodal classes before and after the swap; robust loss, bounds and computed divergence against the share."""
+    """Two antipodal classes before and after the swap; robust loss, bounds and divergence against the share."""
     fig, axes = _figure(3, (9.0, 3.0), width_ratios=[0.8, 0.8, 1.5])
     ring = np.linspace(0, 2 * np.pi, 200)
     for ax, order, title in zip(axes, ((0, 1), (1, 0)), ("benign features", "attacked features"), strict=False):

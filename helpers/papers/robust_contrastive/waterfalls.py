@@ -1,4 +1,4 @@
-"""The chains of slacks that the waterfalls show, for one finite world (the circle included), any number of negatives."""
+"""The chains of slacks that the waterfalls show, for one finite world (or the circle) and any number of negatives."""
 
 import numpy as np
 

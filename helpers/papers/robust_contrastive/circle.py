@@ -3,8 +3,8 @@
 The encoder is f(x) = x/|x| in the plane, so a latent is an angle on a grid; class c has a density proportional to
 exp(concentration * cos(angle - 2 pi c / classes)); an l_2 ball of radius r around x reaches an arc of half width
 arcsin(r/|x|). :func:`world` gives this laboratory as a finite world with one place and one point per grid angle, so
-that every function of ``finite_worlds`` that does not enumerate negatives applies; ``many_negatives`` does the rest, and
-the tuple attack with finitely many negatives is sampled here.
+that every function of ``finite_worlds`` that does not enumerate negatives applies, and ``many_negatives`` does the
+rest; the tuple attack with finitely many negatives is sampled here.
 """
 
 from typing import NamedTuple
@@ -134,9 +134,10 @@ def row(circle, degrees):
     -------
     Row
         ``robust``: robust loss of the mean classifier. ``class_aware_bound``: from the contrastive attack that knows
-        the class; ``label_free_bound``: from the one that knows the tuple and no label. Shifts and ``total_variation`` (of the label-free marginals): for the strongest supervised attack.
-        ``variation_bound``: benign bound + local shift + oscillation of the log-partition times total variation.
-        ``transport_bound``: benign bound + (2/temperature) times the chord of the arc.
+        the class; ``label_free_bound``: from the one that knows the tuple and no label. Shifts and
+        ``total_variation`` (of the marginals): for the strongest supervised attack. ``variation_bound``: benign bound
+        + local shift + oscillation of the log-partition times total variation. ``transport_bound``: benign bound +
+        (2/temperature) times the chord of the arc.
     """
     losses, partition = finite_worlds.limit_losses(circle), finite_worlds.log_partition(circle)
     supervised, adversary = finite_worlds.cross_entropy(circle), finite_worlds.supervised_attack(circle)

@@ -282,7 +282,7 @@ def arc_attack(degrees, losses, ends, shortfalls):
 
 
 def ablation(variants, robust, bound, clean):
-    """Robust loss, its bound and the clean loss of every seed, joined; (variants, seeds) each, in two ranges of nats."""
+    """Robust loss, its bound and the clean loss of every seed, (variants, seeds) each, in two ranges of nats."""
     fig, (near, far) = _figure(2, (9.2, 3.6), width_ratios=[3, 1.3], sharey=True)
     for ax in (near, far):
         for row, values in enumerate(zip(robust, bound, clean, strict=True)):

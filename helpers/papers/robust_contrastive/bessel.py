@@ -4,8 +4,12 @@ Second route to ``circle``. Classes of density proportional to ``exp(concentrati
 priors; ``inverse`` is 1/temperature. Angles in radians, nats, NumPy float64.
 """
 
+from typing import NamedTuple
+
 import numpy as np
-from scipy import special
+from scipy import integrate, special
+
+CENTRES = np.array([0.0, np.pi])
 
 
 def log_bessel(size):
@@ -28,3 +32,54 @@ def label_free_partition(angle, centres, *, concentration, inverse):
     """``G_un`` at the given angles, shape as ``angle``: exp of a cosine under a von Mises law is a Bessel function."""
     length = np.sqrt(concentration**2 + inverse**2 + 2 * concentration * inverse * np.cos(angle[..., None] - centres))
     return special.logsumexp(log_bessel(length), axis=-1) - np.log(len(centres)) - log_bessel(concentration)
+
+
+class Integrals(NamedTuple):
+    """What :func:`integrals` finds, in nats but for ``total_variation``."""
+
+    robust: float
+    local_shift: float
+    global_shift: float
+    benign_bound: float
+    oscillation: float
+    total_variation: float
+
+
+def integrals(half, *, concentration=8.0, inverse=2.0):
+    """Two opposite classes under arcs of half width ``half`` (radians), by adaptive integrals; K and weight infinite.
+
+    The worst attack moves every point away from its centre, at most to the opposite point.
+    """
+    form = {"concentration": concentration, "inverse": inverse}
+    length = inverse * mean_length(concentration)
+    total, _ = integrate.quad(lambda angle: np.exp(concentration * (np.cos(angle) - 1)), 0, np.pi)
+    kinks = {"points": sorted({half, np.pi - half} - {0.0, np.pi}) or None, "limit": 400}
+
+    def density(angle):  # of the distance of a point to its centre
+        return np.exp(concentration * (np.cos(angle) - 1)) / total
+
+    def mean(function):
+        return integrate.quad(lambda angle: density(angle) * function(angle), 0, np.pi, **kinks)[0]
+
+    def moved(angle):
+        return min(angle + half, np.pi)
+
+    def at(function, angle):
+        return float(function(np.array(angle), CENTRES, **form))
+
+    def apart(angle):  # difference of the densities of all points before and after, distance to centre 0
+        before = (density(angle) + density(np.pi - angle)) / 2
+        own = density(angle - half) if angle > half else 0.0
+        other = density(np.pi - angle - half) if angle < np.pi - half else 0.0
+        return abs(before - (own + other) / 2)
+
+    piled = integrate.quad(density, np.pi - half, np.pi)[0]  # mass that reaches the opposite point
+    shift = mean(lambda angle: at(partition, moved(angle)) - at(partition, angle))
+    return Integrals(
+        robust=mean(lambda angle: np.logaddexp(0, -2 * length * np.cos(moved(angle)))),
+        local_shift=length * mean(lambda angle: np.cos(angle) - np.cos(moved(angle))),
+        global_shift=shift,
+        benign_bound=mean(lambda angle: at(label_free_partition, angle) - length * np.cos(angle)) + np.log(2),
+        oscillation=at(partition, 0.0) - at(partition, np.pi / 2),
+        total_variation=(integrate.quad(apart, 0, np.pi, **kinks)[0] + piled) / 2,
+    )

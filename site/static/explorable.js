@@ -1,0 +1,1 @@
+// One explorable: a slider is an assumption. Filled by explorables.py.

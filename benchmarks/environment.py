@@ -36,6 +36,7 @@ def make(folder):
 if __name__ == "__main__":
     python = make(runtime.ROOT / "build" / "bench")
     command, options = [python, "-W", "ignore", "-m"], {"cwd": runtime.ROOT, "env": os.environ | ONE_THREAD}
-    for module in (["benchmarks.run", *sys.argv[1:]], ["benchmarks.images"]):
+    agreement = ["pytest", "-q", "-p", "no:cacheprovider", "benchmarks/peers_test.py"]  # equal before it is compared
+    for module in (agreement, ["benchmarks.run", *sys.argv[1:]], ["benchmarks.images"]):
         if status := subprocess.run([*command, *module], **options, check=False).returncode:
             sys.exit(status)

@@ -85,12 +85,14 @@ def main(arguments=None):
         commands.add_parser(name, help=about).add_argument("notebook", nargs="?", default="", help="start of its name")
     commands.add_parser("claims", help="print the stored ledger")
     commands.add_parser("claim", help="explain one claim and run its cells").add_argument("id", nargs="?", default="")
-    commands.add_parser("lab", help="open the notebooks").add_argument("options", nargs=argparse.REMAINDER)
+    commands.add_parser("lab", help="open the notebooks; further options are JupyterLab's")
     pair = commands.add_parser("compare", help="differences of two output folders")
     pair.add_argument("stored")
     pair.add_argument("fresh")
     pair.add_argument("--by-id", action="store_true", help="match claims by id, wherever they stand")
-    options = parser.parse_args(arguments)
+    options, others = parser.parse_known_args(arguments)
+    if others and options.command != "lab":
+        parser.error(f"unrecognized arguments: {' '.join(others)}")
     try:
         if options.command in ("run", "store"):
             return run(options.notebook, store=options.command == "store")
@@ -101,7 +103,7 @@ def main(arguments=None):
         if options.command == "lab":
             from . import welcome
 
-            return welcome.main(options.options)
+            return welcome.main(others)
         from . import pages
 
         if options.command == "claims":

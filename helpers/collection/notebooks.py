@@ -4,8 +4,8 @@ Kernels import the helpers of this clone, whatever else is installed; what would
 card, a foreign kernel, a folder that cannot be written) is said before anything runs.
 """
 
+import asyncio
 import concurrent.futures
-import json
 import os
 import signal
 import sys
@@ -151,7 +151,7 @@ class Execution:
         )
         failure = None
         try:
-            self.client.execute()
+            asyncio.run(self.client.async_execute())
         except CellExecutionError as error:
             failure = f"{error.ename}: {error.evalue}"
         except Exception as error:  # a dead kernel or a cell past its time limit must not lose the other notebook's run
@@ -289,7 +289,7 @@ def stored_form(notebook):
     NotebookNode
     """
     # a print may reach the notebook in one piece or in two; stored, it is one
-    clean, _ = CoalesceStreamsPreprocessor().preprocess(nbformat.from_dict(json.loads(nbformat.writes(notebook))), {})
+    clean, _ = CoalesceStreamsPreprocessor().preprocess(nbformat.reads(nbformat.writes(notebook), as_version=4), {})
     expected = clean.metadata.get("expected_seconds")
     clean.metadata = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": KERNEL},

@@ -2,6 +2,7 @@
 
 import builtins
 import contextlib
+import copy
 import io
 import re
 import statistics
@@ -11,7 +12,9 @@ import pytest
 from claim_cells import execute, groups, notebook, path, places, tags
 
 from helpers import files, runtime
+from helpers.collection import commands, generated, pages, prose
 from helpers.collection import notebooks as runner
+from helpers.figures import numbers
 from helpers.ledger import cards, claims, compare, session
 
 CARDS = cards.load_all()
@@ -262,6 +265,87 @@ def test_a_group_reads_names_of_the_set_up_and_its_own_only(name, place):
         assert read - own - free == set(), group.tag
 
 
+# -- numbers in prose and captions -------------------------------------------------------------------
+FIGURES = runtime.ROOT / "figures"
+
+
+@every_notebook
+def test_tied_numbers_are_those_of_the_stored_run(name, place):
+    source = prose.Source(FIGURES, name=name)
+    assert prose.stale(text(name, place), source) == []
+    assert prose.misplaced(text(name, place)) == []
+
+
+@pytest.mark.parametrize("page", commands.PAGES, ids=lambda page: page.relative_to(runtime.ROOT).as_posix())
+def test_tied_numbers_of_pages_are_those_of_the_stored_run(page):
+    content = page.read_text(encoding="utf-8")
+    assert prose.stale(content, prose.Source(FIGURES)) == []
+    assert prose.misplaced(content) == []
+
+
+@essay
+def test_measured_numbers_in_an_essay_have_a_source(name):
+    cells = [cell for cell in notebook(name).cells if cell.cell_type == "markdown" and not prefixed(cell, "generated:")]
+    assert [(cell.id, *found) for cell in cells for found in prose.unsourced(cell.source)] == []
+
+
+@essay
+def test_headlines_carry_a_tied_number(name):
+    """Every claim of an essay, between its anchor and the next, quotes at least one number of a run."""
+    source, card = text(name, generated=False), CARDS[name]
+    ids = [label for label, claim in card.claims.items() if claim["where"] == "essay"]
+    starts = sorted((source.find(f'<a id="{label}"></a>'), label) for label in ids)
+    ends = [start for start, _ in starts[1:]] + [len(source)]
+    bare = [label for (start, label), end in zip(starts, ends, strict=True) if not prose.TIED.search(source[start:end])]
+    assert bare == []
+
+
+CAPTIONS = [
+    (name, label, key)
+    for name, card in CARDS.items()
+    for label, figure in card.figures.items()
+    for key in ("caption", "alt")
+    if numbers.PLACE.search(figure[key])
+]
+
+
+@pytest.mark.parametrize(("name", "label", "key"), CAPTIONS)
+def test_a_quoted_number_reads_the_same_at_both_ends_of_its_tolerance(name, label, key):
+    card = CARDS[name]
+    figure = card.figures[label]
+    folder = files.folder(FIGURES, name, figure["where"] if card.is_essay else "essay")
+    listed = {entry["name"]: entry for entry in files.read_json(folder / "figures.json")}
+    columns = files.read_csv(folder / f"{label}.csv")
+    for place in numbers.PLACE.finditer(figure[key]):
+        path, form = numbers.parse(place[1])
+        column = path.split("/")[0]
+        values = [float(value) for value in columns[column]]
+        slack = listed[label]["agreement"][column] * max(map(abs, values))
+        ends = [[value + sign * slack for value in values] for sign in (-1, 0, 1)]
+        shown = {numbers.printed(numbers.value(columns | {column: end}, path), form) for end in ends}
+        assert len(shown) == 1, f"{place[0]} reads {', '.join(sorted(shown))}: a coarser format or a smaller tolerance"
+
+
+@new_notebook
+def test_generated_text_is_what_would_be_written(name, place):
+    card, found = pages.records(FIGURES)[name]
+    stored_text = {cell.id: cell.source for cell in notebook(name, place).cells}
+    fresh = copy.deepcopy(notebook(name, place))
+    generated.fill(fresh, card, found, place)
+    assert [cell.id for cell in fresh.cells if cell.source != stored_text[cell.id]] == []
+
+
+@new_notebook
+def test_a_check_that_does_not_say_what_it_would_notice_has_a_reason(name, place):
+    silent = [
+        record["id"]
+        for record in stored(name, place, "claims.json")["claims"]
+        if any(check["resolution"] is None for check in record["checks"])
+    ]
+    assert [label for label in silent if not CARDS[name].claims[label].get("weak")] == []
+
+
+# -- exercises -----------------------------------------------------------------------------------------
 SOLUTION = re.compile(r"<details>.*?</details>", re.S)
 BLOCK = re.compile(r"```python\n(.*?)```", re.S)
 

@@ -217,7 +217,7 @@ UNSOURCED = re.compile(
     rf"|{NUMBER}\s?(?:%|‰)"
     rf"|\d+\.\d+(?![\w.]*\w)"  # decimals
     rf"|(?:{NUMBER}|{WORD})[\s-]{UNIT}\b"
-    rf"|(?:{NUMBER}|{WORD})\s+(?:out\s+)?of\s+(?:the\s+)?(?:{NUMBER}|{WORD})\b"
+    rf"|(?!one\s+of\s+the\s)(?:{NUMBER}|{WORD})\s+(?:out\s+)?of\s+(?:the\s+)?(?:{NUMBER}|{WORD})\b"
     rf")",
     re.I,
 )

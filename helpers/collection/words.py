@@ -90,19 +90,16 @@ def notices(record):
 def nearest(record):
     """The control that misses least, and by how much."""
     checks = {check["name"]: check for check in record["checks"]}
-    control = min(record["controls"], key=lambda control: _miss(checks, control))
+    bad = [control for control in record["controls"] if not control["fails"]]
+    control = min(bad or record["controls"], key=lambda control: verdicts.nearness(checks[control["check"]], control))
     broken = control["breaks"].removeprefix("repaired: ")
     if checks[control["check"]]["rule"] == "counterexample":
         return f"{broken}: {'repaired, holds' if control['fails'] else '**violated too**'}"
     if not control["fails"]:
         return f"{broken}: **passes**"
-    factor = _miss(checks, control)
+    factor = verdicts.miss(checks[control["check"]], control)
     by = "where nothing is allowed" if math.isinf(factor) else f"by a factor of {_factor(factor)}"
     return f"{broken}: misses {by}"
-
-
-def _miss(checks, control):
-    return verdicts.miss(checks[control["check"]], control)
 
 
 def _factor(factor):

@@ -131,7 +131,7 @@ def test_a_failed_claim_is_recorded_and_the_exit_status_says_so(place, capsys):
     write(place, value=1.5)
     assert commands.main(["run", "98"]) == 1
     out = capsys.readouterr().out
-    assert "98_small: STOPPED: ClaimsFailed: 1 of 1 claims fail: T-1" in out
+    assert "98_small: STOPPED at cell 9, Small: ClaimsFailed: 1 of 1 claims fail: T-1" in out
     assert "appendix/98_small: ran to its end" in out
     assert "FAIL  T-1     one is one   (claim of T-1)" in out
     assert "1 of 2 claims hold" in out

@@ -34,7 +34,7 @@ def run(pattern="", *, store=False, workers=2):
     os.environ.update({"REDRAW": "1"} if store else {})
     outcomes = notebooks.execute(chosen, workers=workers)
     for outcome in outcomes:
-        said = "ran to its end" if outcome.failure is None else f"STOPPED: {outcome.failure}"
+        said = "ran to its end" if outcome.failure is None else f"STOPPED {outcome.failure}"
         print(f"{notebooks.label(outcome.path)}: {said} ({outcome.seconds:.0f} s)")
     folder = notebooks.NOTEBOOKS
     if store:

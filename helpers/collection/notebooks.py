@@ -130,9 +130,11 @@ class Execution:
         ``bar`` advances by one for every code cell; its text names the step. The notebook is also written to
         ``build/executed``, finished or not.
         """
-        start, steps = time.monotonic(), _steps(self.notebook)
+        start, steps, reached = time.monotonic(), _steps(self.notebook), "the start"
 
         def starting(cell, cell_index):
+            nonlocal reached
+            reached = f"cell {cell_index}, {steps[cell_index]}"
             bar.set_postfix_str(steps[cell_index][:48], refresh=sys.stderr.isatty())
 
         def executed(**_):
@@ -153,9 +155,9 @@ class Execution:
         try:
             asyncio.run(self.client.async_execute())
         except CellExecutionError as error:
-            failure = f"{error.ename}: {error.evalue}"
+            failure = f"at {reached}: {error.ename}: {error.evalue}"
         except Exception as error:  # a dead kernel or a cell past its time limit must not lose the other notebook's run
-            failure = f"{type(error).__name__}: {error}"
+            failure = f"at {reached}: {type(error).__name__}: {error}"
         if not self.stopped:
             files.write_text(EXECUTED / self.path.relative_to(NOTEBOOKS), nbformat.writes(self.notebook) + "\n")
         return Outcome(self.path, self.notebook, failure, time.monotonic() - start)

@@ -82,9 +82,9 @@ def notices(record):
     """What the tightest check would notice, and the coarsest where that is another."""
     tight, coarse = tightest(record), coarsest(record)
     said = verdicts.resolution(tight)
-    if coarse is None or verdicts.resolution(coarse) == said:
+    if coarse is None or coarse["resolution"] <= (tight["resolution"] or 0):
         return said
-    return f"{said}; the coarsest check {verdicts.resolution(coarse)}"
+    return f"{said}; coarsest, {coarse['name']}: {verdicts.resolution(coarse)}"
 
 
 def nearest(record):
@@ -124,17 +124,23 @@ def weak_points(card, found):
     """
     coarse, plain = [], []
     for label, record in found.items():
-        weak, check = card.claims[label].get("weak"), coarsest(record)
+        weak, check = card.claims[label].get("weak"), furthest(record)
         said = [f"{weak}."] if weak and not weak.rstrip().endswith(".") else [weak] if weak else []
         if silent := [check["name"] for check in unstated(record)]:
             said.insert(0, f"What {', '.join(silent)} would notice is not stated.")
-        if check is not None and check["resolution"] > _aim(check):
+        if check is not None:
             said.insert(0, f"{check['name']} would notice {verdicts.resolution(check)}, nothing smaller.")
             coarse.append((check["resolution"], label, " ".join(said)))
         elif said:
             plain.append((label, " ".join(said)))
     coarse.sort(key=lambda entry: (-entry[0], entry[1]))
     return [(label, text) for _, label, text in coarse] + plain
+
+
+def furthest(record):
+    """The check that stays furthest behind what is aimed at, or None if none does."""
+    behind = [check for check in record["checks"] if (check["resolution"] or 0) > _aim(check)]
+    return max(behind, key=lambda check: (check["resolution"] / _aim(check), check["name"]), default=None)
 
 
 def _aim(check):

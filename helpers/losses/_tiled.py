@@ -333,14 +333,14 @@ def scalar(sweep, dense, features, temperature):
         ``dense(*features, temperature)``, the same value from the n by n scores: it gives second derivatives,
         forward-mode derivatives and the transforms of ``torch.func``, up to `TWICE_DIFFERENTIABLE` anchors.
     features : tuple of Tensor, shape (n, d)
-        Half precision is computed in float32.
+        In float32 or float64.
     temperature : float or Tensor, scalar
         A tensor may be learnt.
 
     Returns
     -------
     Tensor, scalar
-        In float32, or float64 for float64 features.
+        In the dtype of the features.
 
     Raises
     ------
@@ -354,7 +354,7 @@ def scalar(sweep, dense, features, temperature):
         return dense(*features, temperature)
     wanted = [value.requires_grad and torch.is_grad_enabled() for value in inputs]
     with torch.no_grad(), _precision.without_autocast(features[0]):
-        plain = [_precision.full(value.detach()).contiguous() for value in features]
+        plain = [value.detach().contiguous() for value in features]
         value, *gradients = sweep(*plain, float(temperature), derivatives=any(wanted))
         value = value.to(plain[0].dtype)
         if not any(wanted):
@@ -385,7 +385,7 @@ def require_few(what, inputs, dense):
 
 
 class _Formed(torch.autograd.Function):
-    """A scalar whose gradients exist already, in the precision of their sums."""
+    """A scalar whose gradients exist already."""
 
     @staticmethod
     def forward(ctx, value, dense, rest, gradients, *inputs):
@@ -400,12 +400,8 @@ class _Formed(torch.autograd.Function):
         inputs, formed = saved[: ctx.inputs], iter(saved[ctx.inputs :])
         if torch.is_grad_enabled():  # somebody will differentiate this gradient
             found = by_scores(ctx.dense, (*inputs, *ctx.rest), ctx.wanted, upstream)
-        else:  # the loss scale multiplies before anything is rounded to half precision
-            products = [next(formed) * upstream if wanted else None for wanted in ctx.wanted]
-            found = [
-                product if product is None else product.to(value.dtype)
-                for product, value in zip(products, inputs, strict=True)
-            ]
+        else:
+            found = [next(formed) * upstream if wanted else None for wanted in ctx.wanted]
         return None, None, None, None, *found
 
 

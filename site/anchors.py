@@ -1,10 +1,10 @@
 """Raw ``<a id="SC-L4"></a>`` anchors become targets that Sphinx can link, search and list in its index."""
 
+import re
+
 from docutils import nodes
 from docutils.transforms import Transform
 from sphinx import addnodes
-
-import re
 
 ANCHOR = re.compile(r'\s*<a id="([^"]+)">\s*</a>\s*')
 

@@ -33,7 +33,16 @@ def package_page(package, dotted, modules):
     for path in modules:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         name = f"{dotted}.{path.stem}"
-        lines += [f"## {path.stem}", "", "```{eval-rst}", f".. py:module:: {name}", "", _rst(ast.get_docstring(tree) or ""), "```", ""]
+        lines += [
+            f"## {path.stem}",
+            "",
+            "```{eval-rst}",
+            f".. py:module:: {name}",
+            "",
+            _rst(ast.get_docstring(tree) or ""),
+            "```",
+            "",
+        ]
         for node in tree.body:
             if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
                 lines += ["```{eval-rst}", *_entry(node, name), "```", ""]
@@ -50,7 +59,13 @@ def _entry(node, module):
         signature = f"{node.name}({arguments})"
     signature = " ".join(signature.split()).replace("\\", "\\\\")
     body = _rst(ast.get_docstring(node) or "")
-    return [f".. py:{kind}:: {signature}", f"   :module: {module}", "", *[f"   {line}".rstrip() for line in body.splitlines()], ""]
+    return [
+        f".. py:{kind}:: {signature}",
+        f"   :module: {module}",
+        "",
+        *[f"   {line}".rstrip() for line in body.splitlines()],
+        "",
+    ]
 
 
 def _rst(docstring):
@@ -59,7 +74,12 @@ def _rst(docstring):
     from sphinx.ext.napoleon.docstring import NumpyDocstring
 
     pieces = re.split(r"(``.*?``)", docstring, flags=re.S)
-    plain = [piece if piece.startswith("``") else re.sub(r"(\||(?<!\n)(?<!\n )(?<!\n  )(?<!\n    )\*(?! )|\*(?=\w))", r"\\\1", piece) for piece in pieces]
+    plain = [
+        piece
+        if piece.startswith("``")
+        else re.sub(r"(\||(?<!\n)(?<!\n )(?<!\n  )(?<!\n    )\*(?! )|\*(?=\w))", r"\\\1", piece)
+        for piece in pieces
+    ]
     docstring = "".join(plain)
     config = Config(napoleon_use_param=False, napoleon_use_rtype=False, napoleon_use_ivar=False)
     return str(NumpyDocstring(docstring, config))

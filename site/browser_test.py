@@ -81,7 +81,9 @@ def test_a_page_opens_from_a_plain_folder_without_a_fault(page, name):
     assert "$" not in page.locator("article").inner_text().replace("\\$", "")
 
 
-@pytest.mark.parametrize("name", ["index.html", "claims/index.html", f"notebooks/{ESSAYS[0]}.html", "claims/SC-T1.html"])
+@pytest.mark.parametrize(
+    "name", ["index.html", "claims/index.html", f"notebooks/{ESSAYS[0]}.html", "claims/SC-T1.html"]
+)
 def test_no_serious_fault_of_accessibility(page, name):
     page.goto((SITE / name).as_uri())
     page.add_script_tag(path=str(AXE))

@@ -29,25 +29,60 @@ STATIC = {
 def main():
     parser = argparse.ArgumentParser(description="Build the site into build/site.")
     parser.add_argument("--out", default=str(BUILD / "site"), help="folder of the finished site")
+    parser.add_argument("--slides", action="store_true", help="build the slides into build/slides instead")
+    parser.add_argument("--test", action="store_true", help="look at what was built, in headless Chromium")
     options = parser.parse_args()
     for tool, remedy in (("node", "install Node.js 20 or newer"), ("npm", "install npm"), ("dot", "install graphviz")):
         if shutil.which(tool) is None:
             sys.exit(f"site stopped: {tool} is missing; {remedy} and run the command again")
     prepare()
     start = time.monotonic()
+    modules = NPM / "node_modules"
+    if options.test:
+        sys.exit(test(Path(options.out)))
+    if options.slides:
+        environment = os.environ | {"SITE_NODE_MODULES": str(modules)}
+        subprocess.run([PYTHON, HERE / "slides.py", BUILD / "slides"], env=environment, check=True)
+        return
     subprocess.run([PYTHON, HERE / "source.py", SOURCE], check=True)
-    environment = os.environ | {"SITE_NODE_MODULES": str(NPM / "node_modules")}
-    command = [PYTHON, "-m", "sphinx", "-W", "--keep-going", "-q", "-c", HERE, "-d", BUILD / "site-doctrees", SOURCE, options.out]
+    environment = os.environ | {"SITE_NODE_MODULES": str(modules)}
+    command = [
+        PYTHON,
+        "-m",
+        "sphinx",
+        "-W",
+        "--keep-going",
+        "-q",
+        "-j",
+        "2",
+        "-c",
+        HERE,
+        "-d",
+        BUILD / "site-doctrees",
+        SOURCE,
+        options.out,
+    ]
     status = subprocess.run(command, env=environment).returncode
     if status:
         sys.exit("site stopped: Sphinx found faults, see above")
     for target, source in STATIC.items():
         copy = Path(options.out) / "_static" / target
         copy.parent.mkdir(parents=True, exist_ok=True)
-        found = NPM / "node_modules" / source
+        found = modules / source
         shutil.copytree(found, copy, dirs_exist_ok=True) if found.is_dir() else shutil.copyfile(found, copy)
     size = sum(path.stat().st_size for path in Path(options.out).rglob("*") if path.is_file()) / 1e6
     print(f"{options.out}/index.html ({size:.0f} MB, {time.monotonic() - start:.0f} s)")
+
+
+def test(site):
+    """Faults that a parser finds, then those that only a browser finds; returns the exit status."""
+    if shutil.which("chromium") is None and shutil.which("chromium-browser") is None:
+        sys.exit("site stopped: chromium is missing; install it and run the command again")
+    if not (site / "index.html").exists():
+        sys.exit(f"site stopped: {site} is not there; make site builds it")
+    status = subprocess.run([PYTHON, HERE / "checks.py", site]).returncode
+    command = [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", HERE, HERE / "browser_test.py"]
+    return subprocess.run(command).returncode or status
 
 
 def prepare():

@@ -81,9 +81,15 @@ def deck(collection, name, formulas):
     slides += [picture_slide(collection, found, formulas) for found in pictures]
     if card.errata:
         rows = "".join(
-            f"<li>{formulas.mark(erratum['quoted'])} → {formulas.mark(erratum['corrected'])}</li>" for erratum in list(card.errata.values())[:5]
+            f"<li>{formulas.mark(erratum['quoted'])} → {formulas.mark(erratum['corrected'])}</li>"
+            for erratum in list(card.errata.values())[:5]
         )
-        slides.append(_slide(f"<h2>As quoted, and as it holds</h2><ul class='small'>{rows}</ul>", "Which of these would you have caught?"))
+        slides.append(
+            _slide(
+                f"<h2>As quoted, and as it holds</h2><ul class='small'>{rows}</ul>",
+                "Which of these would you have caught?",
+            )
+        )
     total, held = len(collection.records[name]), sum(map(verdicts.passed, collection.records[name].values()))
     slides.append(
         _slide(
@@ -113,9 +119,7 @@ def picture_slide(collection, found, formulas):
     columns = files.read_csv(folder / f"{label}.csv")
     caption, alt = (numbers.fill(entry[key], columns) for key in ("caption", "alt"))
     first = re.split(r"(?<=[.:])\s", caption, maxsplit=1)[0]
-    said = (
-        f"<img src='figures/{label}.png' alt='{html.escape(alt, quote=True)}'><p class='small'>{formulas.mark(first)}</p>"
-    )
+    said = f"<img src='figures/{label}.png' alt='{html.escape(alt, quote=True)}'><p class='small'>{formulas.mark(first)}</p>"
     return _slide(said, f"Cover the caption. What do you see, and what would a sceptic ask? {_words(caption)}")
 
 

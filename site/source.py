@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 import api  # noqa: E402
+import explorables  # noqa: E402
 import theory_map  # noqa: E402
 
 from helpers import files  # noqa: E402
@@ -32,7 +33,9 @@ SHORT = {
     "05_robust_contrastive": "5 Robust contrastive",
 }
 LONGEST_OPEN_CELL = 8  # lines; longer ones of bookkeeping and drawing are folded
-REPOSITORY_ONLY = re.compile(r"\]\((?:\.\./)*((?:helpers|tests|benchmarks|data|Makefile|LICENSE|site|pyproject)[^)]*|notebooks/?|figures/?)\)")
+REPOSITORY_ONLY = re.compile(
+    r"\]\((?:\.\./)*((?:helpers|tests|benchmarks|data|Makefile|LICENSE|site|pyproject)[^)]*|notebooks/?|figures/?)\)"
+)
 
 
 class Collection:
@@ -84,6 +87,7 @@ def write(target, *, root=ROOT):
         "recorded.md": recorded(collection),
         "exercises.md": exercises(collection),
         "map.md": theory_map.page(collection),
+        "explorables.md": explorables.page(collection),
         "claims/export.md": export(collection),
         "changelog.md": changelog(collection),
     }
@@ -140,7 +144,9 @@ def headings(source):
 def repository_links(text):
     """Links to files that are no page become their path in words."""
     text = text.replace("](figures/CLAIMS.md", "](claims/index.md").replace("](figures/README.md", "](gallery.md")
-    return REPOSITORY_ONLY.sub(lambda found: f"] (`{found[1]}`)" if found[1] else found[0], text).replace("](LICENSE)", "]")
+    return REPOSITORY_ONLY.sub(lambda found: f"] (`{found[1]}`)" if found[1] else found[0], text).replace(
+        "](LICENSE)", "]"
+    )
 
 
 # -- pages ------------------------------------------------------------------------------------------------
@@ -180,11 +186,32 @@ def front(collection):
     trees = {
         "Essays": [f"{SHORT[name]} <notebooks/{name}.ipynb>" for name in collection.cards],
         "Appendices": [
-            f"{SHORT[name]} <notebooks/appendix/{name}.ipynb>" for name, card in collection.cards.items() if card.is_essay
+            f"{SHORT[name]} <notebooks/appendix/{name}.ipynb>"
+            for name, card in collection.cards.items()
+            if card.is_essay
         ],
-        "Claims": ["Browse <claims/index.md>", "Map <map.md>", "Errata <errata.md>", "Changelog <changelog.md>", "Export <claims/export.md>"],
-        "Teaching": ["Figures <gallery.md>", "Exercises <exercises.md>", "Recorded tables <recorded.md>", "Glossary <glossary.md>", "Notation <notation.md>"],
-        "Using it": ["Running it <running.md>", "Adding a claim or a paper <adding.md>", "README <README.md>", "Benchmarks <benchmarks/README.md>", "helpers <api/index.md>"],
+        "Claims": [
+            "Browse <claims/index.md>",
+            "Map <map.md>",
+            "Errata <errata.md>",
+            "Changelog <changelog.md>",
+            "Export <claims/export.md>",
+        ],
+        "Teaching": [
+            "Figures <gallery.md>",
+            "Explorables <explorables.md>",
+            "Exercises <exercises.md>",
+            "Recorded tables <recorded.md>",
+            "Glossary <glossary.md>",
+            "Notation <notation.md>",
+        ],
+        "Using it": [
+            "Running it <running.md>",
+            "Adding a claim or a paper <adding.md>",
+            "README <README.md>",
+            "Benchmarks <benchmarks/README.md>",
+            "helpers <api/index.md>",
+        ],
     }
     for caption, entries in trees.items():
         lines += ["```{toctree}", ":hidden:", ":maxdepth: 1", f":caption: {caption}", "", *entries, "```", ""]
@@ -214,17 +241,35 @@ def claim(collection, label):
     if record is None:
         lines += ["No record of it is stored.", ""]
     else:
-        lines += ["## Verdict", "", "```text", verdicts.verdict(record, entry["title"]), "```", "", *_check_tables(record)]
+        lines += [
+            "## Verdict",
+            "",
+            "```text",
+            verdicts.verdict(record, entry["title"]),
+            "```",
+            "",
+            *_check_tables(record),
+        ]
     if "weak" in entry:
         lines += ["## What was not tested", "", entry["weak"], ""]
     for title, others in (("Rests on", entry["uses"].items()), ("Used by", collection.used_by(label))):
         if others := list(others):
             lines += [f"## {title}", ""]
-            lines += [f"- [{other}]({other}.md) {_plain(collection.entry(other)['title'])}: {reason}" for other, reason in others]
+            lines += [
+                f"- [{other}]({other}.md) {_plain(collection.entry(other)['title'])}: {reason}"
+                for other, reason in others
+            ]
             lines.append("")
     wrong = [(key, erratum) for key, erratum in card.errata.items() if erratum["evidence"] == label]
     for key, erratum in wrong:
-        lines += [f"## Erratum {key}", "", f"*As quoted:* {erratum['quoted']}", "", f"*Corrected:* {erratum['corrected']}", ""]
+        lines += [
+            f"## Erratum {key}",
+            "",
+            f"*As quoted:* {erratum['quoted']}",
+            "",
+            f"*Corrected:* {erratum['corrected']}",
+            "",
+        ]
     lines += ["## Run it alone", "", "```bash", f"make claim ID={label}", "```", ""]
     return "\n".join(lines)
 
@@ -232,7 +277,13 @@ def claim(collection, label):
 def _check_tables(record):
     lines = ["| check | rule | measured | would notice | trials |", "|---|---|---|---|---|"]
     for check in record["checks"]:
-        row = [check["name"], check["rule"], f"`{verdicts.comparison(check)}`", verdicts.resolution(check), check["trials"]]
+        row = [
+            check["name"],
+            check["rule"],
+            f"`{verdicts.comparison(check)}`",
+            verdicts.resolution(check),
+            check["trials"],
+        ]
         lines.append(_row(row))
     lines += ["", "| control: what is broken | of check | measured | threshold | |", "|---|---|---|---|---|"]
     for control in record["controls"]:
@@ -244,7 +295,17 @@ def _check_tables(record):
 
 def browser(collection):
     """All claims as one table that the reader's browser filters and sorts; readable without scripts."""
-    head = ["claim", "what", "paper", "part", "kind", "verdict", "tightest check", "would notice (coarsest)", "provenance"]
+    head = [
+        "claim",
+        "what",
+        "paper",
+        "part",
+        "kind",
+        "verdict",
+        "tightest check",
+        "would notice (coarsest)",
+        "provenance",
+    ]
     rows = []
     for label, name in collection.home.items():
         entry, record, card = collection.entry(label), collection.record(label), collection.cards[name]
@@ -265,7 +326,11 @@ def browser(collection):
             (html.escape(verdicts.resolution(coarsest)) if coarsest else "not stated", order),
             (html.escape(", ".join(entry["provenance"])), ""),
         ]
-        rows.append("<tr>" + "".join(f'<td data-order="{html.escape(str(order))}">{text}</td>' for text, order in cells) + "</tr>")
+        rows.append(
+            "<tr>"
+            + "".join(f'<td data-order="{html.escape(str(order))}">{text}</td>' for text, order in cells)
+            + "</tr>"
+        )
     table = (
         '<table id="claims-table" class="display"><thead><tr>'
         + "".join(f'<th scope="col">{word}</th>' for word in head)
@@ -297,10 +362,22 @@ def browser(collection):
 
 def errata(collection):
     """What is wrong as quoted, printed or circulating, paper by paper."""
-    lines = ["# Errata", "", "What a statement says as it was found, and what holds; each with the claim that shows it.", ""]
+    lines = [
+        "# Errata",
+        "",
+        "What a statement says as it was found, and what holds; each with the claim that shows it.",
+        "",
+    ]
     for name, card in collection.cards.items():
         if card.errata:
-            lines += [f"## {SHORT[name]}", "", f"{card.paper['citation']}.", "", "| | as found | corrected | evidence |", "|---|---|---|---|"]
+            lines += [
+                f"## {SHORT[name]}",
+                "",
+                f"{card.paper['citation']}.",
+                "",
+                "| | as found | corrected | evidence |",
+                "|---|---|---|---|",
+            ]
         for key, erratum in card.errata.items():
             evidence = erratum["evidence"]
             evidence = f"[{evidence}](claims/{evidence}.md)" if evidence in card.claims else evidence
@@ -321,24 +398,46 @@ def gallery(collection):
             book = f"notebooks/{'appendix/' if place == 'appendix' else ''}{name}.ipynb#{label}"
             counterpart = "" if entry["counterpart"] == "none" else f" Answers to: {entry['counterpart']}."
             lines += [f"### {label.replace('_', ' ')}", "", f"```{{image}} {path}.png", f":alt: {alt}", "```", ""]
-            lines += [_claim_links(caption, collection), "", f"[The cell]({book}) · {{download}}`numbers <{path}.csv>`.{counterpart}", ""]
+            lines += [
+                _claim_links(caption, collection),
+                "",
+                f"[The cell]({book}) · {{download}}`numbers <{path}.csv>`.{counterpart}",
+                "",
+            ]
     return "\n".join(lines)
 
 
 def recorded(collection):
     """Tables of longer runs, with where and when they were recorded."""
-    lines = ["# Recorded tables", "", "Longer runs, stored with their provenance; `make record TABLE=name` repeats one.", ""]
+    lines = [
+        "# Recorded tables",
+        "",
+        "Longer runs, stored with their provenance; `make record TABLE=name` repeats one.",
+        "",
+    ]
     lines += ["| table | about | rows | recorded | device | minutes |", "|---|---|---|---|---|---|"]
     for path in sorted((collection.output / "recorded").glob("[0-9]*/*.json")):
         found = files.read_json(path)
-        row = [path.stem, found.get("about", ""), len(found["rows"]), found["date"], found["device"], f"{found['wall_seconds'] / 60:.0f}"]
+        row = [
+            path.stem,
+            found.get("about", ""),
+            len(found["rows"]),
+            found["date"],
+            found["device"],
+            f"{found['wall_seconds'] / 60:.0f}",
+        ]
         lines.append(_row(row))
     return "\n".join([*lines, ""])
 
 
 def exercises(collection):
     """The exercises of every essay, each linked to the cell where an answer is checked."""
-    lines = ["# Exercises", "", "Six a paper, at the end of every essay, with folded solutions; the notebook checks your answer.", ""]
+    lines = [
+        "# Exercises",
+        "",
+        "Six a paper, at the end of every essay, with folded solutions; the notebook checks your answer.",
+        "",
+    ]
     for name, card in collection.cards.items():
         content = json.loads(card.path.with_suffix(".ipynb").read_text(encoding="utf-8"))
         texts = ["".join(cell["source"]) for cell in content["cells"] if cell["cell_type"] == "markdown"]
@@ -356,7 +455,9 @@ def changelog(collection):
     good = sum(verdicts.passed(record) for found in collection.records.values() for record in found.values())
     total = sum(len(found) for found in collection.records.values())
     found = sum(len(card.errata) for card in collection.cards.values())
-    return "\n".join(["# Changelog of verdicts and errata", "", f"Now: {good} of {total} claims hold, {found} errata.", "", history])
+    return "\n".join(
+        ["# Changelog of verdicts and errata", "", f"Now: {good} of {total} claims hold, {found} errata.", "", history]
+    )
 
 
 def export(collection):
@@ -377,7 +478,22 @@ def claims_csv(collection):
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(
-        ["id", "paper", "part", "where", "title", "statement", "source", "provenance", "kind", "verdict", "tightest", "measured", "threshold", "resolution"]
+        [
+            "id",
+            "paper",
+            "part",
+            "where",
+            "title",
+            "statement",
+            "source",
+            "provenance",
+            "kind",
+            "verdict",
+            "tightest",
+            "measured",
+            "threshold",
+            "resolution",
+        ]
     )
     for label, name in collection.home.items():
         entry, record = collection.entry(label), collection.record(label)

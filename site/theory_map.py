@@ -24,11 +24,14 @@ def page(collection):
         f'<option value="{name}">{name[:2]} {html.escape(card.paper["title"])}</option>'
         for name, card in collection.cards.items()
     )
-    words = sorted({word for card in collection.cards.values() for entry in card.claims.values() for word in entry["provenance"]})
+    words = sorted(
+        {word for card in collection.cards.values() for entry in card.claims.values() for word in entry["provenance"]}
+    )
     provenance = "".join(f"<option>{html.escape(word)}</option>" for word in words)
     kinds = sorted({record["kind"] for found in collection.records.values() for record in found.values()})
     legend = " ".join(
-        f'<span class="key"><span style="background:{colour}"></span>{word or "method not stated"}</span>' for word, colour in COLOURS.items()
+        f'<span class="key"><span style="background:{colour}"></span>{word or "method not stated"}</span>'
+        for word, colour in COLOURS.items()
     )
     lines = [
         "# Map of the theory",
@@ -41,7 +44,9 @@ def page(collection):
         '<label>Find <input type="search" id="map-find" placeholder="SC-T1 or a word"></label>',
         f'<label>Paper <select id="map-paper"><option value="">all</option>{papers}</select></label>',
         f'<label>Provenance <select id="map-provenance"><option value="">any</option>{provenance}</select></label>',
-        '<label>Kind <select id="map-kind"><option value="">any</option>' + "".join(f"<option>{kind}</option>" for kind in kinds) + "</select></label>",
+        '<label>Kind <select id="map-kind"><option value="">any</option>'
+        + "".join(f"<option>{kind}</option>" for kind in kinds)
+        + "</select></label>",
         '<label><input type="checkbox" id="map-headline"> headline claims only</label>',
         '<output id="map-said" aria-live="polite"></output>',
         "</form>",
@@ -56,7 +61,8 @@ def page(collection):
     for card in collection.cards.values():
         for label, entry in card.claims.items():
             lines += [
-                f"- [{label}](claims/{label}.md) rests on [{other}](claims/{other}.md): {reason}" for other, reason in entry["uses"].items()
+                f"- [{label}](claims/{label}.md) rests on [{other}](claims/{other}.md): {reason}"
+                for other, reason in entry["uses"].items()
             ]
     return "\n".join([*lines, ""])
 
@@ -72,9 +78,17 @@ def dot(collection, *, headline=False):
         for label, entry in card.claims.items()
         if not headline or (card.is_essay and entry["where"] == "essay")
     }
-    joined = {end for card in collection.cards.values() for label, entry in card.claims.items() for other in entry["uses"] for end in (label, other)}
+    joined = {
+        end
+        for card in collection.cards.values()
+        for label, entry in card.claims.items()
+        for other in entry["uses"]
+        for end in (label, other)
+    }
     for number, (name, card) in enumerate(collection.cards.items()):
-        lines.append(f'subgraph cluster_{number} {{ label="{name[:2]} {_words(card.paper["title"], 60)}"; color="#bbbbbb"; fontname="Helvetica";')
+        lines.append(
+            f'subgraph cluster_{number} {{ label="{name[:2]} {_words(card.paper["title"], 60)}"; color="#bbbbbb"; fontname="Helvetica";'
+        )
         for label, entry in card.claims.items():
             if label in kept:
                 record = collection.record(label)
@@ -101,7 +115,9 @@ def dot(collection, *, headline=False):
 
 def _grid(labels):
     """Claims without arrows stand in rows: invisible edges hold them."""
-    return [f'"{left}" -> "{right}" [style=invis];' for k, (left, right) in enumerate(pairwise(labels)) if (k + 1) % COLUMNS]
+    return [
+        f'"{left}" -> "{right}" [style=invis];' for k, (left, right) in enumerate(pairwise(labels)) if (k + 1) % COLUMNS
+    ]
 
 
 def svg(source):
@@ -109,7 +125,12 @@ def svg(source):
     found = subprocess.run(["dot", "-Tsvg"], input=source, capture_output=True, text=True, check=True).stdout
     found = found[found.index("<svg") :]
     found = re.sub(r'<svg width="[^"]*" height="[^"]*"', '<svg width="100%" height="100%"', found, count=1)
-    return re.sub(r">\s*\n\s*<", "><", found).replace("\n", " ").replace("xlink:href", "href").replace("xlink:title", "data-said")
+    return (
+        re.sub(r">\s*\n\s*<", "><", found)
+        .replace("\n", " ")
+        .replace("xlink:href", "href")
+        .replace("xlink:title", "data-said")
+    )
 
 
 def _words(text, longest):

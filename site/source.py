@@ -389,7 +389,7 @@ def errata(collection):
 def gallery(collection):
     """Every figure with its caption, its numbers and the cell that draws it."""
     lines = ["# Figures", "", "Each picture with its numbers and the cell that draws it.", ""]
-    for name, card in collection.cards.items():
+    for name in collection.cards:
         lines += [f"## {SHORT[name]}", ""]
         for label, place, folder, entry in collection.figures(name):
             columns = files.read_csv(folder / f"{label}.csv")

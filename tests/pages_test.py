@@ -1,5 +1,6 @@
 """Links of the collection's pages lead somewhere."""
 
+import functools
 import re
 from pathlib import Path
 from urllib.parse import unquote
@@ -18,6 +19,7 @@ def targets(text):
     return [(file, anchor) for file, _, anchor in (target.partition("#") for target in found)]
 
 
+@functools.cache
 def anchors(path):
     """Anchors of a notebook: those that a text or an output sets, and its headings as JupyterLab names them."""
     text = path.read_text(encoding="utf-8")

@@ -151,6 +151,40 @@ def test_the_type_of_the_weights_does_not_matter(dtype, rng):
         assert np.abs(found.values - embedding.bottom(adjacency, 3, rng=rng).values).max() <= 1e-12
 
 
+def test_a_dense_matrix_is_as_good_as_a_sparse_one(rng):
+    adjacency, _ = block_models.two_level([30] * 3, 0.5, 0.1, rng)
+    for given in (adjacency.toarray(), adjacency.toarray().astype(int).tolist(), adjacency.tocoo()):
+        found = embedding.bottom(given, 4, rng=rng)
+        assert np.abs(found.values - embedding.bottom(adjacency, 4, rng=rng).values).max() <= 1e-12
+
+
+def test_clusters_of_a_planted_partition(rng):
+    adjacency, planted = block_models.two_level([40] * 3, 0.6, 0.05, rng)
+    labels = embedding.spectral_clustering(adjacency.toarray(), 3, rng=rng)
+    together = labels[:, None] == labels
+    assert (together == (planted[:, None] == planted)).all()
+    # Route of its own: k-means on the unit rows of the bottom eigenvectors that the other solver finds.
+    vectors = embedding.bottom(adjacency, 3, rng=rng, solver="lanczos").vectors
+    again = embedding.cluster(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), 3, rng=rng)
+    assert (together == (again[:, None] == again)).all()
+
+
+@pytest.mark.parametrize(
+    ("weights", "count", "message"),
+    [
+        (np.ones((2, 3)), 1, r"shape \(2, 3\)"),
+        (np.ones((3, 3)), 4, "count is 4, expected 1 to 3"),
+        (-np.ones((3, 3)), 1, "negative weight"),
+        (np.full((3, 3), np.nan), 1, "NaN"),
+        (np.triu(np.ones((3, 3))), 1, "not symmetric"),
+        (np.diag([1.0, 1.0, 0.0]), 1, "1 nodes have no weight"),
+    ],
+)
+def test_refused_weights(weights, count, message, rng):
+    with pytest.raises(ValueError, match=message):
+        embedding.spectral_clustering(weights, count, rng=rng)
+
+
 def test_missed_residual_is_an_error(rng):
     ring = sparse.csr_array(nx.to_scipy_sparse_array(nx.cycle_graph(3_000), dtype=float))
     with pytest.raises(ArithmeticError, match=r"Lanczos found . of 4 eigenpairs to 1.0e-12 in 2 restarts"):
@@ -160,7 +194,9 @@ def test_missed_residual_is_an_error(rng):
 @pytest.mark.parametrize(
     ("adjacency", "count", "message"),
     [
-        (np.eye(3), 1, "expected a sparse"),
+        (np.ones(3), 1, r"shape \(3,\)"),
+        (np.array([[0.0, np.nan], [np.nan, 0.0]]), 1, "NaN"),
+        (np.array([["a"]]), 1, "dtype"),
         (sparse.csr_array(np.ones((2, 3))), 1, r"shape \(2, 3\)"),
         (sparse.csr_array([[0.0, 1.0], [0.0, 0.0]]), 1, "not symmetric"),
         (sparse.csr_array([[0.0, -1.0], [-1.0, 0.0]]), 1, "negative weight"),

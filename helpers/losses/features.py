@@ -132,7 +132,7 @@ def bank_infonce(
     """
     (anchors, positives), (_, bank) = _features(anchors, positives), _features(anchors, bank, paired=False)
     temperature = _scalar("temperature", temperature)
-    _require_reduction(reduction)
+    require_reduction(reduction)
     pattern = _streamed.Pattern(positive=torch.full_like(_numbers(anchors), -1), weights=weights)
     options = {"positive_in_denominator": positive_in_denominator}
     return _reduced(_streamed.single_losses(anchors, bank, positives, temperature, pattern, **options), reduction)
@@ -269,7 +269,7 @@ def spectral_contrastive(anchors: Tensor, candidates: Tensor, *, reduction: str)
     -2.0
     """
     anchors, candidates = _features(anchors, candidates)
-    _require_reduction(reduction)
+    require_reduction(reduction)
     _checks.require_candidates(len(anchors), 1)
     with _precision.without_autocast(anchors):
         positive, moments = torch.linalg.vecdot(anchors, candidates), candidates.T @ candidates
@@ -379,7 +379,7 @@ def supcon_across(
 
 def _supcon(anchors, everyone, pattern, reduction, gather_distributed, *, form, temperature, positive_in_denominator):
     _anchors.require_form(form)
-    _require_reduction(reduction)
+    require_reduction(reduction)
     options = {"form": form, "positive_in_denominator": positive_in_denominator}
     temperature = _scalar("temperature", temperature)
     each, count = _streamed.softmax_losses(anchors, everyone, temperature, pattern, **options)
@@ -422,7 +422,7 @@ def siglip(
     8.0
     """
     first, second = _features(first, second)
-    _require_reduction(reduction)
+    require_reduction(reduction)
     for name, value in (("scale", scale), ("bias", bias)):
         _checks.require_finite(name, _one(name, value))
     everyone, start = _everyone(second, gather_distributed)
@@ -456,7 +456,7 @@ def unequal(identities: Tensor, candidate_identities: Tensor | None = None) -> W
 # -- pieces -------------------------------------------------------------------------------------------------
 def _plain(reduction, queue, weights, gather_distributed):
     """Whether the gradient can be formed in the forward pass: a scalar of the plain batch."""
-    _require_reduction(reduction)
+    require_reduction(reduction)
     shared = gather_distributed and _processes.processes() > 1
     return reduction != "none" and queue is None and weights is None and not shared
 
@@ -514,7 +514,8 @@ def _one(name, value):
     return value
 
 
-def _require_reduction(reduction):
+def require_reduction(reduction):
+    """Raise ``ValueError`` for a word that is not among ``REDUCTIONS``."""
     if reduction not in REDUCTIONS:
         raise ValueError(f"reduction is {reduction!r}, expected one of {', '.join(REDUCTIONS)}")
 

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from benchmarks import graphs
 from helpers.spectral import block_models
 
 
@@ -39,9 +40,7 @@ def test_every_pair_has_its_chance_and_pairs_are_independent(rng):
 
 def test_edge_counts_have_the_law_of_networkx(rng):
     sizes, chances = [30, 50], [[0.2, 0.05], [0.05, 0.1]]
-    ours = [
-        _block_counts(block_models.as_networkx(block_models.sample(sizes, chances, rng), sizes)) for _ in range(300)
-    ]
+    ours = [_block_counts(graphs.as_networkx(block_models.sample(sizes, chances, rng), sizes)) for _ in range(300)]
     theirs = [_block_counts(nx.stochastic_block_model(sizes, chances, seed=seed)) for seed in range(300)]
     for mine, other in zip(np.transpose(ours), np.transpose(theirs), strict=True):
         assert stats.ks_2samp(mine, other).pvalue > 1e-3

@@ -516,7 +516,7 @@ def _shown_controls(check, controls):
     repaired = check["rule"] == "counterexample"
     kind, word = ("repaired", "holds as it must") if repaired else ("control", "fails as it must")
     bad = [control for control in controls if not control["fails"]]
-    good = sorted((control for control in controls if control["fails"]), key=lambda c: miss(check, c))
+    good = sorted((control for control in controls if control["fails"]), key=lambda c: nearness(check, c))
     lines = []
     for control in bad:
         shown = comparison(check | {"measured": control["measured"], "threshold": control["threshold"]})
@@ -539,6 +539,11 @@ def miss(check, control):
     if check["rule"] in ("inequality", "empirical"):
         return 1 + (threshold - measured) / abs(threshold) if threshold else math.inf
     return measured / threshold if threshold else math.inf
+
+
+def nearness(check, control):
+    """What orders controls by :func:`miss`, to one digit and then by name: rounding must not choose which is shown."""
+    return float(f"{miss(check, control):.0e}"), control["breaks"]
 
 
 # -- machinery ------------------------------------------------------------------------------------------

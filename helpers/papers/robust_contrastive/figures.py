@@ -61,11 +61,11 @@ def arcs(degrees, curves, *, densities, ends):
         arc = centre + 0.35 + np.deg2rad(np.linspace(-40, 40, 60))
         _ = left.plot(0.86 * np.cos(arc), 0.86 * np.sin(arc), color=colour, linewidth=4, zorder=3)
         _ = left.plot(np.cos(centre + 0.35), np.sin(centre + 0.35), "o", color=colour, markersize=7, zorder=4)
-        _ = left.annotate(f"class {label}", (2.05 * np.cos(centre), -1.1), ha="center", color=colour)
+        _ = left.annotate(f"class {label}", (1.35 * np.cos(centre), 0), ha="center", va="center", color="black")
     _ = left.fill(np.cos(ring), np.sin(ring), color="white", zorder=1.5)
     _ = left.plot(np.cos(ring), np.sin(ring), color="black", linewidth=0.8, zorder=2)
-    _ = left.annotate("an attack may move\na point along its arc", (0, 0), ha="center", va="center", zorder=5)
-    _ = left.set(aspect="equal", xlim=(-2.7, 2.7), ylim=(-1.5, 1.5), title="features of two classes")
+    _ = left.annotate("an attack may move a point\nanywhere along its arc", (0, -1.75), ha="center", va="center")
+    _ = left.set(aspect="equal", xlim=(-1.9, 1.9), ylim=(-2.0, 1.2), title="features of two classes")
     _ = left.set_axis_off()
     shown = (
         ("robust", "robust loss, mean classifier", BLACK, "-"),
@@ -79,7 +79,7 @@ def arcs(degrees, curves, *, densities, ends):
     _ = right.axhline(LOG_2, color=CONTROL, linestyle="--", label="knowing nothing: log 2")
     for name, colour in (("class-aware", SKY), ("label-free", BLUE), ("divergence", ORANGE)):
         _ = right.plot(ends[name], LOG_2, "o", color=colour, markersize=8, zorder=5)
-        _ = right.annotate(f"{ends[name]:.0f}°", (ends[name], LOG_2), (0, -16), textcoords="offset points", ha="left")
+        _ = right.annotate(f"{ends[name]:.0f}°", (ends[name], LOG_2), (-3, 9), textcoords="offset points", ha="right")
     _ = right.set(xlabel="half width of the arc (degrees)", ylabel="nats", xlim=(0, 90), ylim=(0, 1.9))
     _ = right.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=2)
     return fig
@@ -93,7 +93,7 @@ def price_of_negatives(negatives, gap, limit, bounds, root_law):
     _ = ax.loglog(negatives, bounds[1], color=ORANGE, label=r"bound $(e^{1/\tau}-1)^2/K$")
     _ = ax.loglog(negatives, limit, color=BLACK, linewidth=1, label="limit Var / (2 mean² K)")
     _ = ax.loglog(negatives, gap, "o", color=BLUE, label="$J_K$, exact, extremal law")
-    _ = ax.set(xlabel="negatives K", ylabel="nats", ylim=(1e-3, 1e2))
+    _ = ax.set(xlabel="negatives K", ylabel="nats", ylim=(4e-4, 1e2))
     _ = ax.legend(loc="upper right", fontsize=8)
     return fig
 
@@ -108,7 +108,7 @@ def climb(steps, titles, *, errors):
         _waterfall(ax, CLIMB, chain, CLIMB_TOTALS, title)
         if error:
             level = chain[6] + chain[7]
-            _ = ax.plot([level - error, level + error], [7, 7], color="black", linewidth=2.5, zorder=5)
+            _ = ax.plot([level - error, level + error], [7.4, 7.4], color="black", linewidth=2.5, zorder=5)
     return fig
 
 
@@ -247,7 +247,7 @@ def attack_directions(tuples, cosines, sizes, measured, errors, theory, *, popul
     _ = left.set(xlabel="tuples averaged, r", ylabel="cosine with the supervised attack", ylim=(0, 1.05))
     _ = left.legend(loc="lower right")
     _ = right.errorbar(sizes, measured, errors, fmt="o", color=ORANGE, label="measured, 2 s.e.")
-    _ = right.plot(sizes, theory, color="black", label=r"$\mathrm{tr}\,\Sigma_\perp/(2r|\bar g|^2)$, first order")
+    _ = right.plot(sizes, theory, color="black", label="first and next order")
     _ = right.plot(sizes, measured[0] * (sizes / sizes[0]) ** -0.5, color=CONTROL, label="control: rate 1/2")
     _ = right.set(xscale="log", yscale="log", xlabel="tuples averaged, r", ylabel="1 − cosine with population")
     _ = right.set(xticks=sizes, xticklabels=sizes)
@@ -290,7 +290,7 @@ def ablation(variants, robust, bound, clean):
             _ = ax.hlines(place, values[0], values[1], color=CONTROL, linewidth=1, zorder=1)
             forms = (("o", BLACK, "robust loss"), ("|", BLUE, "bound RC-T2, estimated"), (".", ORANGE, "clean loss"))
             for value, (mark, colour, name) in zip(values, forms, strict=True):
-                _ = ax.plot(value, place, mark, color=colour, markersize=7, label=None if row else name, zorder=2)
+                _ = ax.plot(value, place, mark, color=colour, markersize=5, label=None if row else name, zorder=2)
         _ = ax.axvline(LOG_2, color=CONTROL, linestyle="--", label="knowing nothing: log 2")
         _ = ax.set(xlabel="nats")
     split = max(0.95, bound[1:].max() + 0.03)

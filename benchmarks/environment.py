@@ -20,7 +20,8 @@ ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPEN
 def make(folder):
     """The interpreter of an environment that holds the peers; made only once for the same lists of peers."""
     python, stamp = folder / "bin" / "python", folder / "peers.txt"
-    wanted = "".join(path.read_text() for path in WANTED)
+    wanted = f"{folder.resolve()}\n"  # a copy of the folder would still see the packages of the original
+    wanted += "".join(path.read_text() for path in WANTED)
     if stamp.exists() and stamp.read_text() == wanted:
         return python
     venv.create(folder, with_pip=True, clear=True)

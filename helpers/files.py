@@ -18,6 +18,11 @@ ROOT = Path(__file__).resolve().parents[1]
 FRACTION = 0.01
 
 
+def folder(output, name, place="essay"):
+    """Where ledger and figures of a notebook go: ``<output>/<name>``, of an appendix ``<output>/<name>/appendix``."""
+    return Path(output) / name / "appendix" if place == "appendix" else Path(output) / name
+
+
 def write_bytes(path, content):
     """Write ``content`` to ``path`` atomically.
 
@@ -51,6 +56,16 @@ def write_bytes(path, content):
     finally:
         if temporary is not None and os.path.exists(temporary):
             os.unlink(temporary)
+
+
+def require_writable(folder):
+    """Raise ``OSError``, naming the folder, if files cannot be written there; it is made if need be."""
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OSError(error.errno, f"{folder} cannot be written ({error.strerror}); nothing was run") from error
 
 
 def write_text(path, text):

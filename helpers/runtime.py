@@ -3,6 +3,8 @@
 ``PROFILE`` (quick, full), ``SEED`` (0), ``DEVICE`` (cuda if there is one, else cpu) and ``OUTPUT``
 (a folder) change the sizes and the numbers of a notebook, never its claims or its verdict lines.
 ``LOCAL_RANK``, set by ``torchrun``, picks the GPU of a process.
+``STRICT=1`` is how ``make`` runs notebooks, from the top: ledger and figures go where they are stored. Without it a
+session is live: cells may be run again, and files go to ``build/live``.
 ``REDRAW=1`` rewrites every stored figure and ledger even where all numbers agree.
 """
 
@@ -14,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from helpers.files import ROOT
 
@@ -42,13 +43,16 @@ class Run:
         Folder that receives one sub-folder a notebook (figures, csv files, ledger).
     redraw : bool
         Rewrite stored files even where every number agrees within its tolerance.
+    strict : bool
+        Notebooks run from the top, once: a second record of a claim is an error, and every claim is asked for.
     """
 
     profile: str
     seed: int
-    device: torch.device
+    device: object
     output: Path
     redraw: bool = False
+    strict: bool = False
 
     def rng(self, claim_id):
         """NumPy generator of one claim, independent of every other claim's.
@@ -67,6 +71,8 @@ class Run:
 
     def torch_generator(self, claim_id):
         """CPU ``torch.Generator`` of one claim; draw on the CPU, then move to ``device``."""
+        import torch
+
         state = int(self._sequence(claim_id).generate_state(1, np.uint64)[0] >> 1)
         return torch.Generator().manual_seed(state)
 
@@ -128,29 +134,69 @@ def current(environment=None):
         If a variable holds something else than its documented values, or ``DEVICE`` or ``torchrun`` asks for a GPU
         that is not there.
 
-    >>> current({"SEED": "3", "DEVICE": "cpu"}).output.name
+    >>> current({"SEED": "3", "DEVICE": "cpu", "STRICT": "1"}).output.name
     'quick-3'
     """
+    import torch
+
     env = os.environ if environment is None else environment
-    profile = env.get("PROFILE", "quick")
-    if profile not in PROFILES:
-        raise ValueError(f"PROFILE is {profile!r}, expected one of {', '.join(PROFILES)}")
-    seed_text = env.get("SEED", "0")
-    if not seed_text.isdecimal():
-        raise ValueError(f"SEED is {seed_text!r}, expected a non-negative integer")
-    seed = int(seed_text)
-    default = ROOT / "figures" if (profile, seed) == ("quick", 0) else ROOT / "build" / f"{profile}-{seed}"
-    output = Path(env["OUTPUT"]).resolve() if env.get("OUTPUT") else default
+    asked = settings(env)
     device = _device(env.get("DEVICE", ""))
     rank, gpus = env.get("LOCAL_RANK", ""), torch.cuda.device_count()
     if device == torch.device("cuda") and rank.isdecimal():  # one of torchrun's processes
         if int(rank) >= gpus:
             raise ValueError(f"torchrun started process {rank} here, from 0, but torch sees {gpus} GPU(s): one each")
         device = torch.device("cuda", int(rank))
-    return Run(profile, seed, device, output, env.get("REDRAW", "") == "1")
+    return Run(device=device, **asked)
+
+
+def settings(environment):
+    """What a run is asked for, without the device: profile, seed, output, redraw and strict; needs no torch.
+
+    ``output`` is ``OUTPUT``, from the root of the repository, or the folder that belongs to the run: a strict run of
+    the quick profile with seed 0 writes to ``figures``, any other strict run to ``build/<profile>-<seed>``, a live
+    session to ``build/live``. An empty variable counts as unset.
+
+    Parameters
+    ----------
+    environment : mapping
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    ValueError
+        If a variable holds something else than its documented values.
+
+    >>> settings({"STRICT": "1", "PROFILE": "full"})["output"].name
+    'full-0'
+    """
+    profile = environment.get("PROFILE") or "quick"
+    if profile not in PROFILES:
+        raise ValueError(f"PROFILE is {profile!r}, expected one of {', '.join(PROFILES)}")
+    seed = environment.get("SEED") or "0"
+    if not seed.isdecimal():
+        raise ValueError(f"SEED is {seed!r}, expected a non-negative integer")
+    strict, redraw = (_switch(environment, name) for name in ("STRICT", "REDRAW"))
+    own = ROOT / "figures" if (profile, int(seed)) == ("quick", 0) else ROOT / "build" / f"{profile}-{int(seed)}"
+    output = own if strict else ROOT / "build" / "live"
+    if environment.get("OUTPUT"):
+        output = Path(os.path.normpath(ROOT / environment["OUTPUT"]))
+    return {"profile": profile, "seed": int(seed), "output": output, "redraw": redraw, "strict": strict}
+
+
+def _switch(environment, name):
+    value = environment.get(name) or "0"
+    if value not in ("0", "1"):
+        raise ValueError(f"{name} is {value!r}, expected 1 or nothing")
+    return value == "1"
 
 
 def _device(name):
+    import torch
+
     if not name:
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:

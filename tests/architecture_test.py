@@ -32,8 +32,8 @@ MAY_IMPORT = {
     "evaluation": GROUND | FIELD | {"training", "statistics"},
     "figures": GROUND | {"statistics"},
     "recording": GROUND | {"data", "training", "statistics", "figures"},
-    "ledger": GROUND,
-    "collection": GROUND | {"ledger"},
+    "ledger": GROUND | {"figures"},
+    "collection": GROUND | {"ledger", "figures"},
     "papers": GROUND
     | FIELD
     | {"training", "critics", "adversarial", "evaluation", "statistics", "recording", "figures"},

@@ -5,6 +5,7 @@ matplotlib is imported where something is drawn: what only computes does not nee
 
 import numpy as np
 
+# Okabe and Ito (2008): distinguishable with every common form of colour blindness, on white.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 CONTROL = "#999999"
 

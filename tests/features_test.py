@@ -215,6 +215,21 @@ def test_weights_multiply_the_exponentials_of_the_others(name, counted, blocks):
     assert_same(every(ours, X, Y, QUEUE), every(expected, X, Y, QUEUE))
 
 
+def test_an_empty_queue_adds_nobody():
+    chosen = {"reduction": "mean", **options()}
+    plain = losses.infonce(X, Y, **chosen)
+    torch.testing.assert_close(losses.infonce(X, Y, queue=QUEUE[:0], **chosen), plain)
+    with pytest.raises(ValueError, match=r"shapes \(13, 4\) and \(0, 3\), expected"):
+        losses.infonce(X, Y, queue=QUEUE[:0, :3], **chosen)
+
+
+def test_a_queue_may_have_another_precision():
+    chosen = {"reduction": "mean", **options()}
+    found = losses.infonce(X.float(), Y.float(), queue=QUEUE, **chosen)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, losses.infonce(X.float(), Y.float(), queue=QUEUE.float(), **chosen))
+
+
 def test_weights_by_identity_leave_duplicates_out(blocks):
     identities = torch.arange(N)
     identities[5] = identities[2]  # the same object twice

@@ -275,6 +275,11 @@ def test_a_foreign_kernel_is_named(place, capsys, monkeypatch):
     assert str(folder) in said
 
 
+def test_a_missing_kernel_is_named(place, capsys, monkeypatch):
+    monkeypatch.setattr(notebooks, "KERNEL", "no-such-kernel")
+    assert "there is no kernel named no-such-kernel: run make setup" in refused(capsys)
+
+
 @pytest.mark.parametrize("name", ["figures", "executed"])
 def test_a_folder_that_cannot_be_written_is_named_before_anything_runs(place, capsys, name):
     (place / name).write_text("a file where a folder should be")

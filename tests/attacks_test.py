@@ -4,6 +4,7 @@ import eagerpy
 import foolbox
 import pytest
 import torch
+from scipy import stats
 
 from helpers.adversarial import attacks
 
@@ -74,6 +75,27 @@ def test_more_draws_begin_with_the_same_ones(norm):
     few, many = (attacks.random_points(x, 1.0, norm=norm, count=c, generator=generator()) for c in (2, 5))
     assert torch.equal(few, many[:2])
     assert torch.linalg.vector_norm(many, ord=norm, dim=-1).max() <= 1 + 1e-6
+
+
+@pytest.mark.parametrize("norm", [2, INFINITY])
+def test_random_points_fill_the_ball_evenly(norm):
+    """The d-th power of the distance from the centre, in radii, is uniform; so is the sign of every coordinate."""
+    centres = torch.full((4_000, 3), 7.0, dtype=torch.float64)
+    points = attacks.random_points(centres, 0.5, norm=norm, count=2, generator=generator()) - centres
+    share = (torch.linalg.vector_norm(points, ord=norm, dim=-1) / 0.5).pow(3).flatten()
+    assert stats.kstest(share.numpy(), "uniform").pvalue > 1e-3
+    assert ((points > 0).double().mean(dim=(0, 1)) - 0.5).abs().max() <= 5 * 0.5 / 8_000**0.5
+    second = points.square().mean(dim=(0, 1))  # r^2 / (d + 2) in the l2 ball, r^2 / 3 in the cube
+    expected = 0.25 / 5 if norm == 2 else 0.25 / 3
+    assert (second / expected - 1).abs().max() <= 5 * 1.1 / 8_000**0.5
+
+
+def test_the_half_angle_is_that_of_the_farthest_direction():
+    draw = torch.randn(20_000, 2, generator=generator(), dtype=torch.float64)
+    points = torch.tensor([2.0, 0.0]) + 0.6 * torch.nn.functional.normalize(draw, dim=1)
+    reached = torch.atan2(points[:, 1], points[:, 0]).abs().max()
+    found = attacks.cap_half_angle(0.6, torch.tensor([2.0], dtype=torch.float64))
+    assert 0 <= found.item() - reached.item() <= 1e-6  # flat at its top: the square of the spacing of the draws
 
 
 @pytest.mark.parametrize("norm", [2, INFINITY])

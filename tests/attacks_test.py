@@ -168,6 +168,16 @@ def test_anchor_loss_is_the_formula_and_takes_shared_or_own_negatives():
     assert torch.allclose(own, shared)
 
 
+@pytest.mark.parametrize("norm", [2, INFINITY])
+def test_a_negative_step_leads_downhill(norm):
+    x, loss = problem()
+    gradient = attacks._slope(loss, x)[1]
+    assert torch.equal(attacks.steepest(gradient, -0.1, norm=norm), -attacks.steepest(gradient, 0.1, norm=norm))
+    down = attacks.pgd(loss, x, x[None], radius=0.3, norm=norm, step_sizes=[-0.05] * 5)
+    assert torch.all(down.values == loss(x))  # the best point of all is the start
+    assert torch.equal(down.points, x)
+
+
 def test_one_step_is_exact_for_a_linear_loss():
     w, x = torch.randn(5, generator=generator()), torch.zeros(3, 5)
     assert torch.allclose(attacks.fgsm(lambda p: p @ w, x, radius=0.2, norm=INFINITY) @ w, 0.2 * w.abs().sum())
@@ -324,7 +334,6 @@ def test_a_loss_cut_from_its_points_is_named():
         (lambda x: attacks.cap_half_angle(1.0, [0.5, 2.0]), "holds the origin"),
         (lambda x: attacks.dual_norm(x, 0.5), "norm is 0.5"),
         (lambda x: attacks.steepest(x, 1.0, norm=3), "norm is 3"),
-        (lambda x: attacks.steepest(x, -1.0, norm=2), "radius is -1.0"),
         (lambda x: attacks.steepest(x, math.nan, norm=2), "radius is nan"),
         (lambda x: attacks.steepest(x + math.nan, 1.0, norm=2), "gradient holds a NaN"),
         (lambda x: attacks.steepest(x - math.inf, 1.0, norm=1), "gradient holds a NaN or an infinity"),
@@ -333,7 +342,10 @@ def test_a_loss_cut_from_its_points_is_named():
         (lambda x: attacks.project(x, x.byte(), 1.0, norm=2), "centres have dtype torch.uint8"),
         (lambda x: attacks.project(x, x.numpy(), 1.0, norm=2), "centres have type ndarray"),
         (lambda x: attacks.fgsm(lambda p: p.sum(-1), x.tolist(), radius=1.0, norm=2), "centres have type list"),
-        (lambda x: attacks.pgd(lambda p: p.sum(-1), x, x[None], radius=1, norm=2, step_sizes=[-1]), "step_sizes are"),
+        (
+            lambda x: attacks.pgd(lambda p: p.sum(-1), x, x[None], radius=1, norm=2, step_sizes=[math.nan]),
+            "step_sizes are",
+        ),
         (lambda x: attacks.random_points(x, 1.0, norm=2, count=0, generator=generator()), "count is 0"),
     ],
 )

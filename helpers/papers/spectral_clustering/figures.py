@@ -34,3 +34,50 @@ def three_routes(times, gaps, errors, controls):
     curves = {"lowest": low, "highest": high} | dict(zip(("loops", "drawings", "trace"), middle, strict=True))
     curves |= {"error of the drawings": errors[0], "error of the trace": errors[1]} | controls
     return figure, long_format.columns([{"curve": name, "time": times, "value": v} for name, v in curves.items()])
+
+
+def batch_bias(sizes, bias, left, without, first, second):
+    """Bias of the loss (sizes, instances) and what c_1/N leaves of it, with the predictions; control in grey."""
+    figure, axes = plt.subplots(1, 2, figsize=(8.2, 3.3), layout="constrained")
+    panels = (("bias", bias, first, 1, "predicted, $c_1/N$"), ("rest", left, second, 2, "predicted, $c_2/N^2$"))
+    pieces = []
+    for axis, colour, (name, values, coefficient, order, label) in zip(axes, COLOURS, panels, strict=False):
+        middle, (low, high) = np.median(np.abs(values), axis=1), np.quantile(np.abs(values), (0.1, 0.9), axis=1)
+        line = np.median(np.abs(coefficient)) / sizes**order
+        axis.vlines(sizes, low, high, color=colour, alpha=0.5)
+        axis.plot(sizes, middle, "o", color=colour, label=f"median of {values.shape[1]}; bar: 10 to 90 %")
+        axis.plot(sizes, line, color=colour, lw=1, label=label)
+        pieces.append({"quantity": name, "N": sizes, "low": low, "median": middle, "high": high, "predicted": line})
+    middle, (low, high) = np.median(np.abs(without), axis=1), np.quantile(np.abs(without), (0.1, 0.9), axis=1)
+    axes[1].plot(sizes, middle, "s", ms=7, mfc="none", color=CONTROL, label="5 % of the variance term missing")
+    pieces.append({"quantity": "control", "N": sizes, "low": low, "median": middle, "high": high, "predicted": line})
+    axes[0].set(title="bias of the loss", ylabel="absolute difference (nats)")
+    axes[1].set(title="bias minus $c_1/N$")
+    for axis in axes:
+        axis.set(xscale="log", yscale="log", xlabel="candidates N in the denominator")
+        axis.set_xticks(sizes, sizes)
+        axis.minorticks_off()
+        axis.legend(loc="lower left")
+    return figure, long_format.columns(pieces)
+
+
+def phase_transition(at, sides, gaps, lines, theory):
+    """Squared side and KL per anchor of descents, by (blocks, ratio), over the closed forms {blocks: (side, kl)}."""
+    figure, axes = plt.subplots(1, 2, figsize=(8.2, 3.3), layout="constrained")
+    forms, pieces = ({"marker": "o"}, {"marker": "s"}, {"marker": "^", "mfc": "none"}), []
+    for (k, curves), colour, form in zip(theory.items(), COLOURS, forms, strict=False):
+        for axis, quantity, curve, found in zip(axes, ("side", "kl"), curves, (sides, gaps), strict=True):
+            measured = np.array([found[k, ratio] for ratio in at])
+            axis.plot(lines, curve, color=colour, lw=1)
+            axis.plot(at, measured, ls="", color=colour, label=f"{k} blocks", **form)
+            for source, x, y in (("closed form", lines, curve), ("descent", at, np.round(measured, 9) + 0.0)):
+                pieces.append({"quantity": quantity, "source": source, "blocks": k, "ratio": x, "value": y})
+    axes[0].set(ylabel="squared side of the simplex")
+    axes[1].set(ylabel="KL per anchor (nats)")
+    for axis in axes:
+        axis.axvline(1, color=CONTROL, lw=0.8, ls="--")
+        axis.set(xscale="log", xlabel="temperature / critical temperature")
+        axis.set_xticks([0.25, 0.5, 1, 2, 4], ["0.25", "0.5", "1", "2", "4"])
+        axis.minorticks_off()
+    axes[1].legend(loc="upper left", title="lines: closed form")
+    return figure, long_format.columns(pieces)

@@ -81,3 +81,112 @@ def phase_transition(at, sides, gaps, lines, theory):
         axis.minorticks_off()
     axes[1].legend(loc="upper left", title="lines: closed form")
     return figure, long_format.columns(pieces)
+
+
+def escape_from_collapse(offsets, curvature, times, shares, predicted, shown):
+    """Hessian eigenvalues at collapse over lambda_k - c_n, and components (times, n - 1) of a flow, some of them."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.4), layout="constrained")
+    unstable = offsets < 0
+    left.axhspan(min(curvature) - 0.2, 0, color=COLOURS[5], alpha=0.15, lw=0)
+    left.plot(offsets, 2 * offsets, color=CONTROL, lw=1, label=r"$\frac{2}{\tau}(\lambda_k-c_n)$")
+    left.plot(offsets[unstable], curvature[unstable], "o", color=COLOURS[1], label="escape directions")
+    left.plot(offsets[~unstable], curvature[~unstable], "s", color=COLOURS[0], label="stable directions")
+    left.set(xlabel=r"$\lambda_k-c_n$", ylabel="Hessian eigenvalue at collapse", ylim=(min(curvature) - 0.2, None))
+    left.legend(loc="lower right")
+    for colour, k in zip(COLOURS, shown, strict=False):
+        right.plot(times, predicted[:, k], color=colour, lw=0.8)
+        right.plot(times[::2], shares[::2, k], "o", ms=3, color=colour, label=f"$v_{{{k + 2}}}$")
+    right.plot([], [], color=COLOURS[6], lw=0.8, label="predicted")
+    right.set(xlabel=r"time (units of $\tau$)", ylabel="norm of the component", yscale="log", ylim=(1e-9, 1e3))
+    right.legend(ncols=3, loc="upper left")
+    pieces = [{"panel": "hessian", "eigenvector": np.arange(len(offsets)) + 2, "x": offsets, "measured": curvature}]
+    pieces[0]["predicted"] = 2 * offsets
+    for k in shown:
+        piece = {"panel": "flow", "eigenvector": k + 2, "x": times[::2], "measured": shares[::2, k]}
+        pieces.append(piece | {"predicted": predicted[::2, k]})
+    return figure, long_format.columns(pieces)
+
+
+def angle_against_time(times, starts, tracks, final, series):
+    """Angles along flows (starts, times); right, smallest angles {name: (sizes, angles, predicted exponent)}."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.4), layout="constrained")
+    pieces = []
+    for delta, track, shade in zip(starts, tracks, np.linspace(0.35, 1, len(starts)), strict=True):
+        label = rf"$\delta=10^{{{int(np.log10(delta))}}}$"
+        left.plot(times, track, color=COLOURS[0], alpha=shade, label=label)
+        pieces.append({"panel": "flow", "series": f"{delta:.0e}", "x": times, "angle": track, "predicted": final})
+    left.axhline(final, color=CONTROL, ls="--", label="at the minimum")
+    left.set(xlabel=r"time (units of $\tau$)", ylabel=r"angle to $v_2,v_3$ (degrees)", yscale="log", ylim=(0.05, 120))
+    left.legend(ncols=2, loc="lower right")
+    for (name, (sizes, angles, power)), colour, mark in zip(series.items(), COLOURS[1:], "osD", strict=False):
+        line = np.exp(np.mean(np.log(angles / sizes**power))) * sizes**power
+        right.plot(sizes, line, color=colour, lw=1)
+        right.plot(sizes, angles, mark, color=colour, label=f"{name}, slope {power:.2f}")
+        pieces.append({"panel": "dip", "series": name, "x": sizes, "angle": angles, "predicted": line})
+    right.set(xlabel=r"size of the start $\delta$", ylabel="smallest angle (degrees)", xscale="log", yscale="log")
+    right.legend(loc="lower right", title="lines: predicted slope")
+    return figure, long_format.columns(pieces)
+
+
+def block_model_panel(densities, table, names):
+    """Rand indices and angles of sampled block models: {(p_in, p_out): (names, graphs)}, mean and standard deviation."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.6), layout="constrained")
+    series = [(p_out, table[0.5, p_out]) for p_out in densities]
+    x, dodge = np.array(densities, dtype=float), 0.003 * np.array([-1, 0, 1])
+    labels = ("InfoNCE against the blocks", "spectral against the blocks", "InfoNCE against spectral")
+    for index, (label, mark) in enumerate(zip(labels, "osD", strict=True)):
+        values = np.array([rows[index] for _, rows in series])
+        form = {"fmt": mark + "-", "color": COLOURS[index], "capsize": 2, "lw": 1, "ms": 4, "label": label}
+        left.errorbar(x + dodge[index], values.mean(axis=1), values.std(axis=1, ddof=1), **form)
+    left.set(xlabel=r"$p_{out}$ at $p_{in}=0.5$", ylabel="adjusted Rand index", ylim=(0, 1.08))
+    left.legend(loc="lower left")
+    angles = np.array([rows[3] for p_out, rows in series if p_out > 0])
+    form = {"fmt": "o-", "color": COLOURS[3], "capsize": 2, "lw": 1, "label": r"$p_{in}=0.5$"}
+    right.errorbar(x[x > 0], angles.mean(axis=1), angles.std(axis=1, ddof=1), **form)
+    dense = table[0.75, 0.2][3]
+    form = {"fmt": "D", "mfc": "none", "color": COLOURS[4], "ms": 8, "label": r"$p_{in}=0.75$, the paper's setting"}
+    right.errorbar(0.2, dense.mean(), dense.std(ddof=1), **form)
+    for p_out, rows in ((0, table[1, 0]), (0.2, table[0.75, 0.2])):
+        left.plot(p_out, rows[2].mean(), "D", mfc="none", ms=11, color=COLOURS[4])
+    left.plot([], [], "D", mfc="none", ms=8, color=COLOURS[4], label="the paper's (1, 0), (0.75, 0.2)")
+    left.legend(loc="lower left")
+    right.set(xlabel=r"$p_{out}$", ylabel=r"angle to $v_2,v_3$ (degrees)", xlim=left.get_xlim(), ylim=(0, None))
+    right.legend(loc="upper left")
+    pieces = []
+    for (p_in, p_out), rows in table.items():
+        for name, values in zip(names, rows, strict=False):
+            if name != "angle" or p_out > 0:  # a disconnected graph has no minimiser, hence no angle
+                piece = {"quantity": name, "p_in": p_in, "p_out": p_out, "mean": values.mean()}
+                pieces.append(piece | {"sd": values.std(ddof=1), "graphs": values.size})
+    return figure, long_format.columns(pieces)
+
+
+def codeword_window(curves, own):
+    """Comparisons {"free" or temperature: [one a graph]} with spectral clustering; own: its index with the digits."""
+    figure, panels = plt.subplots(1, 3, figsize=(9.6, 3.4), layout="constrained")
+    found = {key: np.array([_numbers(c) for c in row]) for key, row in curves.items()}
+    places = np.arange(len(curves))
+    columns = {"ari_spectral": (0, 0), "ari_digits": (0, 1), "mean_angle": (1, 0), "rank": (2, 0)}
+    labels = ("with spectral clustering", "with the digits", "mean of nine angles", "effective rank")
+    for (column, (name, (panel, colour))), label in zip(enumerate(columns.items()), labels, strict=True):
+        values = np.array([rows[:, column] for rows in found.values()])
+        panels[panel].plot(places, values, ".", color=COLOURS[colour], alpha=0.5)
+        panels[panel].plot(places[1:], values[1:].mean(axis=1), "o-", color=COLOURS[colour], label=label, ms=4)
+        panels[panel].plot(places[:1], values[:1].mean(axis=1), "o", color=COLOURS[colour], ms=4)
+    panels[0].axhline(np.mean(own), color=CONTROL, ls="--", label="spectral clustering with the digits")
+    panels[0].set(ylabel="adjusted Rand index", ylim=(0.4, 1.02))
+    panels[0].legend(loc="lower left")
+    panels[1].set(ylabel="angle to $v_2,\\dots,v_{10}$, mean of nine (degrees)", ylim=(0, None))
+    panels[2].set(ylabel="effective rank of the map", ylim=(0, 9.5))
+    for axis in panels:
+        axis.set_xticks(places, ["free", *(f"{tau:g}" for tau in list(curves)[1:])])
+        axis.set_xlabel("temperature on the sphere")
+    pieces = []
+    for key, rows in found.items():
+        piece = {"temperature": str(key), "graph": np.arange(len(rows))}
+        pieces.append(piece | {name: rows[:, column] for column, name in enumerate(columns)})
+    return figure, long_format.columns(pieces)
+
+
+def _numbers(comparison):
+    return comparison.spectral.value, comparison.labels.value, comparison.angles.mean(), comparison.rank

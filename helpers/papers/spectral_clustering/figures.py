@@ -190,3 +190,83 @@ def codeword_window(curves, own):
 
 def _numbers(comparison):
     return comparison.spectral.value, comparison.labels.value, comparison.angles.mean(), comparison.rank
+
+
+def same_clusters(vectors, matched, truth):
+    """Two maps (n, 2) of one graph side by side: spectral coordinates and the minimiser of InfoNCE, matched to them."""
+    figure, axes = plt.subplots(1, 2, figsize=(7.6, 3.5), layout="constrained", sharex=True, sharey=True)
+    titles, pieces = ("spectral clustering: $v_2$, $v_3$", "contrastive learning: the minimiser of InfoNCE"), []
+    for axis, title, points, name in zip(axes, titles, (vectors, matched), ("spectral", "infonce"), strict=True):
+        for block, mark in zip(np.unique(truth), "os^", strict=False):
+            axis.plot(*points[truth == block].T, mark, color=COLOURS[block], ms=5, alpha=0.8)
+        axis.set(title=title, aspect="equal", xticks=[], yticks=[])
+        pieces.append({"map": name, "block": truth, "x": points[:, 0], "y": points[:, 1]})
+    return figure, long_format.columns(pieces)
+
+
+def functional_graphs(tables, drawn, nats):
+    """Chances (three tables of 8 x 8) beside three drawings of each, nodes numbered as the rows are."""
+    import networkx as nx
+
+    figure, axes = plt.subplots(3, 4, figsize=(8.2, 5.8), layout="constrained")
+    quarter = np.pi / 2 * np.arange(4) + np.pi / 4
+    corners, shift = np.stack([np.cos(quarter), np.sin(quarter)], axis=1), np.array([1.6, 0])
+    style = {"pos": dict(enumerate(np.stack([corners - shift, corners + shift]).reshape(8, 2)))}
+    style |= {"node_size": 110, "arrowsize": 7, "connectionstyle": "arc3,rad=0.15", "edge_color": "#444444"}
+    style |= {"font_size": 7, "font_color": "white", "labels": {node: node + 1 for node in range(8)}}
+    titles = ("data graph $P$\nEnt", "$Q$ at the minimum\n$H$", "$Q$ at random\n$H$")
+    for row, table, samples, title, value in zip(axes, tables, drawn, titles, nats, strict=True):
+        image = row[0].imshow(table, vmin=0, vmax=0.5)
+        row[0].set(title=f"{title} = {value:.1f} nats", xlabel="chosen", ylabel="anchor")
+        row[0].set_xticks(range(8), range(1, 9), size=7)
+        row[0].set_yticks(range(8), range(1, 9), size=7)
+        row[0].grid(False)
+        figure.colorbar(image, ax=row[0], shrink=0.8)
+        for axis, sample in zip(row[1:], samples, strict=True):
+            colours = np.repeat(COLOURS[:2], 4)
+            nx.draw_networkx(nx.DiGraph(sample), ax=axis, node_color=colours, **style)
+            axis.set(xlim=(-2.9, 2.9), ylim=(-1.3, 1.3))
+            axis.set_axis_off()
+    cells = np.indices((3, 4, 8, 8)).reshape(4, -1)  # field, panel (0: chances, 1 to 3: draws), anchor, chosen
+    shown = np.array([np.concatenate([table[None], samples]) for table, samples in zip(tables, drawn, strict=True)])
+    return figure, dict(zip(("field", "panel", "anchor", "chosen"), cells, strict=True)) | {"value": shown}
+
+
+def moved_minimiser(sizes, moves, first, left, second):
+    """Length of the minimiser's move (problems, sizes) and what its first order leaves, with predicted coefficients."""
+    figure, axis = plt.subplots(figsize=(4.8, 3.4), layout="constrained")
+    pieces = []
+    for values, unit, order, colour, label in (
+        (moves, first, 1, COLOURS[0], "move, predicted first order"),
+        (left, second, 2, COLOURS[1], "what it leaves, predicted second order"),
+    ):
+        line = np.median(unit) / sizes**order
+        axis.vlines(sizes, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.5)
+        axis.plot(sizes, np.median(values, axis=0), "o", color=colour)
+        axis.plot(sizes, line, color=colour, lw=1, label=label)
+        piece = {"quantity": label.split(",")[0], "N": sizes, "low": values.min(axis=0)}
+        piece |= {"median": np.median(values, axis=0), "high": values.max(axis=0), "predicted": line}
+        pieces.append(piece)
+    axis.set(xscale="log", yscale="log", xlabel="candidates N in the denominator")
+    axis.set(ylabel="change of the squared distances")
+    axis.set_xticks(sizes, sizes)
+    axis.minorticks_off()
+    axis.legend(loc="lower left")
+    return figure, long_format.columns(pieces)
+
+
+def entropy_dual(hot, curves):
+    """InfoNCE over temperature, {case: (loss, entropy of its softmax, largest entropy, temperature of contact)}."""
+    figure, axes = plt.subplots(1, 3, figsize=(9.6, 3.4), layout="constrained", sharey=True)
+    pieces = []
+    for axis, (name, (loss, own, most, contact)) in zip(axes, curves.items(), strict=True):
+        axis.plot(hot, own, "--", color=CONTROL, label=r"entropy of softmax($\psi/\tau$)")
+        axis.plot(hot, loss, color=COLOURS[0], label=r"InfoNCE$_\tau$")
+        axis.plot(hot[::8], np.full(hot[::8].size, most), ".", color=COLOURS[1], label="largest entropy (solver)")
+        if 0 < contact < np.inf:
+            axis.plot(contact, most, "o", ms=8, mfc="none", color=COLOURS[3], label="contact")
+        axis.set(title=name, xlabel=r"temperature $\tau$", xscale="log", ylim=(-0.1, 4))
+        axis.legend(loc="upper left" if contact == 0 else "upper right")
+        pieces.append({"case": name, "temperature": hot, "infonce": loss, "own_entropy": own, "largest": most})
+    axes[0].set(ylabel="nats")
+    return figure, long_format.columns(pieces)

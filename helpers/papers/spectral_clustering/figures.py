@@ -270,3 +270,43 @@ def entropy_dual(hot, curves):
         pieces.append({"case": name, "temperature": hot, "infonce": loss, "own_entropy": own, "largest": most})
     axes[0].set(ylabel="nats")
     return figure, long_format.columns(pieces)
+
+
+def exact_spectral_theorem(angles, gaps, bottoms, right):
+    """Angles {loss: (graphs, starts)} to the eigenvectors, and Hessian bottoms of wrong critical points over gaps."""
+    figure, (left, other) = plt.subplots(1, 2, figsize=(8.2, 3.3), layout="constrained")
+    pieces = []
+    for (name, found), colour, mark in zip(angles.items(), (COLOURS[0], CONTROL), "os", strict=True):
+        found = np.array(found)
+        places = np.arange(1, len(found) + 1)[:, None] + np.linspace(-0.25, 0.25, found.shape[1])
+        shown = np.where(found < 1e-6, 0.0, found)  # below that an angle is rounding
+        left.plot(places.ravel(), shown.ravel(), mark, color=colour, ms=3, label=name)
+        pieces.append({"panel": "angle", "loss": name, "x": places.ravel(), "y": shown.ravel()})
+    left.set(xlabel="sampled graph, twelve starts each", ylabel="angle to the eigenvectors (degrees)", ylim=(-2, None))
+    left.legend(loc="center right")
+    line = np.array([0, 4 * max(gaps)])
+    other.plot(4 * gaps, bottoms, "o", alpha=0.5, label="wrong eigenvectors")
+    other.plot(np.zeros(len(right)), right, "s", color=CONTROL, label="right eigenvectors")
+    other.plot(line, -line, color=COLOURS[1], label=r"$-4\,\max(\lambda_i-\lambda_j)$")
+    other.set(xlabel=r"$4\,\max(\lambda_i-\lambda_j)$", ylabel="smallest Hessian eigenvalue")
+    other.legend(loc="lower left")
+    pieces.append({"panel": "saddle", "loss": "wrong", "x": 4 * gaps, "y": bottoms})
+    pieces.append({"panel": "saddle", "loss": "right", "x": np.zeros(len(right)), "y": np.round(right, 9) + 0.0})
+    return figure, long_format.columns(pieces)
+
+
+def sphere_temperature(measured):
+    """KL per anchor, effective rank and angle on the sphere, {temperature: [(kl, rank, angle) a graph]}."""
+    figure, axes = plt.subplots(1, 3, figsize=(9.6, 3.2), layout="constrained")
+    taus = np.array(list(measured), dtype=float)
+    values = np.array(list(measured.values()))  # (temperatures, graphs, quantities)
+    labels = ("KL per anchor (nats)", "effective rank", r"angle to $v_2,v_3$ (degrees)")
+    pieces = []
+    for axis, quantity, label, colour in zip(axes, np.moveaxis(values, 2, 0), labels, COLOURS, strict=False):
+        mean, spread = quantity.mean(axis=1), quantity.std(axis=1, ddof=1)
+        axis.errorbar(taus, mean, spread, fmt="o-", capsize=3, lw=1, color=colour)
+        axis.set(xscale="log", xlabel="temperature", ylabel=label, ylim=(0, None))
+        axis.set_xticks([0.05, 0.2, 1, 5, 20], ["0.05", "0.2", "1", "5", "20"])
+        axis.minorticks_off()
+        pieces.append({"quantity": label.split(" ")[0], "temperature": taus, "mean": mean, "sd": spread})
+    return figure, long_format.columns(pieces)

@@ -129,7 +129,7 @@ def angle_against_time(times, starts, tracks, final, series):
 
 
 def block_model_panel(densities, table, names):
-    """Rand indices and angles of sampled block models: {(p_in, p_out): (names, graphs)}, mean and standard deviation."""
+    """Rand indices and angles of sampled block models, {(p_in, p_out): (names, graphs)}: means, standard deviations."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.6), layout="constrained")
     series = [(p_out, table[0.5, p_out]) for p_out in densities]
     x, dodge = np.array(densities, dtype=float), 0.003 * np.array([-1, 0, 1])
@@ -168,7 +168,7 @@ def codeword_window(curves, own):
     places = np.arange(len(curves))
     columns = {"ari_spectral": (0, 0), "ari_digits": (0, 1), "mean_angle": (1, 0), "rank": (2, 0)}
     labels = ("with spectral clustering", "with the digits", "mean of nine angles", "effective rank")
-    for (column, (name, (panel, colour))), label in zip(enumerate(columns.items()), labels, strict=True):
+    for (column, (panel, colour)), label in zip(enumerate(columns.values()), labels, strict=True):
         values = np.array([rows[:, column] for rows in found.values()])
         panels[panel].plot(places, values, ".", color=COLOURS[colour], alpha=0.5)
         panels[panel].plot(places[1:], values[1:].mean(axis=1), "o-", color=COLOURS[colour], label=label, ms=4)
@@ -309,4 +309,50 @@ def sphere_temperature(measured):
         axis.set_xticks([0.05, 0.2, 1, 5, 20], ["0.05", "0.2", "1", "5", "20"])
         axis.minorticks_off()
         pieces.append({"quantity": label.split(" ")[0], "temperature": taus, "mean": mean, "sd": spread})
+    return figure, long_format.columns(pieces)
+
+
+def kernel_differences(comparisons, titles):
+    """Paired differences to the Gaussian, a panel a measure on one scale: seeds in grey, means with intervals."""
+    figure, axes = plt.subplots(1, len(comparisons), figsize=(9, 3.2), sharex=True, sharey=True, layout="constrained")
+    pieces = []
+    for axis, (measure, comparison) in zip(axes, comparisons.items(), strict=True):
+        found = comparison.differences
+        for place, kernel in enumerate(comparison.others):
+            points = comparison.values[kernel] - comparison.values["gaussian"]
+            heights = place + np.linspace(-0.2, 0.2, points.size)
+            axis.plot(points, heights, ".", color=CONTROL, label="one seed" if place == 0 else None)
+            mean, low, high = found.mean[place], found.low[place], found.high[place]
+            form = {"fmt": "o", "capsize": 4, "color": COLOURS[0]}
+            label = "mean, 99 % interval" if place == 0 else None
+            axis.errorbar(mean, place, xerr=[[mean - low], [high - mean]], label=label, **form)
+            piece = {"measure": measure, "kernel": kernel, "seed": np.arange(points.size), "difference": points}
+            pieces.append(piece | {"mean": mean, "low": low, "high": high})
+        axis.axvline(0, color=COLOURS[6], lw=1)
+        axis.set(title=titles[measure], xlabel="accuracy minus the Gaussian's (points)")
+        axis.set_yticks(range(len(comparison.others)), comparison.others)
+        axis.set_ylim(len(comparison.others) - 0.5, -0.5)
+    axes[-1].legend(loc="lower right")
+    return figure, long_format.columns(pieces)
+
+
+def kernel_scales(recording, comparisons, titles):
+    """Mean validation accuracy of every kernel against its scale, the chosen one ringed, a panel a measure."""
+    figure, axes = plt.subplots(1, len(comparisons), figsize=(9, 3.6), layout="constrained")
+    pieces = []
+    for axis, (measure, comparison) in zip(axes, comparisons.items(), strict=True):
+        for number, (kernel, chosen) in enumerate(comparison.scales.items()):
+            rows = [row for row in recording.rows if row["kernel"] == kernel]
+            scales = list(dict.fromkeys(row["scale"] for row in rows))
+            by = f"{measure}_validation"
+            curve = [100 * recording.values(by, kernel=kernel, scale=scale).mean() for scale in scales]
+            places = np.arange(len(scales)) + 0.06 * (number - 2)
+            colour = COLOURS[number]
+            axis.plot(places, curve, "osD^vP"[number] + "-", color=colour, ms=4, lw=1, label=kernel)
+            axis.plot(places[scales.index(chosen)], curve[scales.index(chosen)], "o", ms=11, mfc="none", color=colour)
+            piece = {"measure": measure, "kernel": kernel, "scale": scales, "accuracy": curve}
+            pieces.append(piece | {"chosen": [float(scale == chosen) for scale in scales]})
+        axis.set(title=titles[measure], xlabel="scale of the kernel", ylabel="validation accuracy (%)")
+        axis.set_xticks(range(len(scales)), [f"{scale:g}" for scale in scales])
+    axes[0].legend(loc="lower left", fontsize="x-small", ncols=2)
     return figure, long_format.columns(pieces)

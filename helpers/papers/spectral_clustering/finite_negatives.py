@@ -154,7 +154,5 @@ def moved_minimiser(functions, start):
 def all_batches(images, views):
     """Every batch of two images, two views each: (batches, 4) indices, two first views, then their partners."""
     pairs = [list(itertools.combinations(range(i * views, (i + 1) * views), 2)) for i in range(images)]
-    chosen = [
-        (p, q) for first, second in itertools.combinations(pairs, 2) for p, q in itertools.product(first, second)
-    ]
+    chosen = [(p, q) for first, second in itertools.combinations(pairs, 2) for p, q in itertools.product(first, second)]
     return np.array([(p[0], q[0], p[1], q[1]) for p, q in chosen])

@@ -161,19 +161,19 @@ def block_model_panel(densities, table, names):
     return figure, long_format.columns(pieces)
 
 
-def codeword_window(curves, own):
-    """Comparisons {"free" or temperature: [one a graph]} with spectral clustering; own: its index with the digits."""
+def codeword_window(curves, own, classes="the digits"):
+    """Comparisons {"free" or temperature: [one a graph]} with spectral clustering; own: its index with the classes."""
     figure, panels = plt.subplots(1, 3, figsize=(9.6, 3.4), layout="constrained")
     found = {key: np.array([_numbers(c) for c in row]) for key, row in curves.items()}
     places = np.arange(len(curves))
-    columns = {"ari_spectral": (0, 0), "ari_digits": (0, 1), "mean_angle": (1, 0), "rank": (2, 0)}
-    labels = ("with spectral clustering", "with the digits", "mean of nine angles", "effective rank")
+    columns = {"ari_spectral": (0, 0), "ari_classes": (0, 1), "mean_angle": (1, 0), "rank": (2, 0)}
+    labels = ("with spectral clustering", f"with {classes}", "mean of nine angles", "effective rank")
     for (column, (panel, colour)), label in zip(enumerate(columns.values()), labels, strict=True):
         values = np.array([rows[:, column] for rows in found.values()])
         panels[panel].plot(places, values, ".", color=COLOURS[colour], alpha=0.5)
         panels[panel].plot(places[1:], values[1:].mean(axis=1), "o-", color=COLOURS[colour], label=label, ms=4)
         panels[panel].plot(places[:1], values[:1].mean(axis=1), "o", color=COLOURS[colour], ms=4)
-    panels[0].axhline(np.mean(own), color=CONTROL, ls="--", label="spectral clustering with the digits")
+    panels[0].axhline(np.mean(own), color=CONTROL, ls="--", label=f"spectral clustering with {classes}")
     panels[0].set(ylabel="adjusted Rand index", ylim=(0.4, 1.02))
     panels[0].legend(loc="lower left")
     panels[1].set(ylabel="angle to $v_2,\\dots,v_{10}$, mean of nine (degrees)", ylim=(0, None))
@@ -355,4 +355,18 @@ def kernel_scales(recording, comparisons, titles):
         axis.set(title=titles[measure], xlabel="scale of the kernel", ylabel="validation accuracy (%)")
         axis.set_xticks(range(len(scales)), [f"{scale:g}" for scale in scales])
     axes[0].legend(loc="lower left", fontsize="x-small", ncols=2)
+    return figure, long_format.columns(pieces)
+
+
+def one_epoch(names, reached):
+    """Nats below the loss of outputs that are all alike, {training: (kernels,)}."""
+    figure, axis = plt.subplots(figsize=(5.6, 3), layout="constrained")
+    pieces = []
+    for (training, nats), colour, mark in zip(reached.items(), (COLOURS[0], CONTROL), "os", strict=True):
+        axis.plot(nats, np.arange(len(names)), mark, color=colour, label=training)
+        pieces.append({"training": training, "kernel": names, "nats": nats})
+    axis.axvline(0, color=COLOURS[6], lw=1)
+    axis.set(xlabel="nats below chance on unseen images", ylim=(len(names) - 0.5, -0.5))
+    axis.set_yticks(range(len(names)), names)
+    axis.legend(loc="upper center")
     return figure, long_format.columns(pieces)

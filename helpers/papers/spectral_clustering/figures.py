@@ -27,7 +27,8 @@ def three_routes(times, gaps, errors, controls):
     right.plot(times, drawn[1], "-", color=COLOURS[2], label="trace against loops")
     for (name, miss), dash in zip(controls.items(), ("-", "--"), strict=True):
         right.plot(times, miss, dash, color=CONTROL)
-        right.annotate(name, (times[0], miss[0]), (0, 4), textcoords="offset points", color="#666666", size=8)
+        place = (0, 4) if dash == "--" else (0, -11)
+        right.annotate(name, (times[0], miss[0]), place, textcoords="offset points", color="#666666", size=8)
     right.set(ylabel="disagreement (nats)", xlabel="time of the gradient flow", xscale="log", yscale="log")
     right.set_ylim(3e-17, 1e3)
     right.legend(loc="center right")
@@ -174,7 +175,7 @@ def codeword_window(curves, own, classes="the digits"):
         panels[panel].plot(places[1:], values[1:].mean(axis=1), "o-", color=COLOURS[colour], label=label, ms=4)
         panels[panel].plot(places[:1], values[:1].mean(axis=1), "o", color=COLOURS[colour], ms=4)
     panels[0].axhline(np.mean(own), color=CONTROL, ls="--", label=f"spectral clustering with {classes}")
-    panels[0].set(ylabel="adjusted Rand index", ylim=(0.4, 1.02))
+    panels[0].set(ylabel="adjusted Rand index", ylim=(0.2, 1.02))
     panels[0].legend(loc="lower left")
     panels[1].set(ylabel="angle to $v_2,\\dots,v_{10}$, mean of nine (degrees)", ylim=(0, None))
     panels[2].set(ylabel="effective rank of the map", ylim=(0, 9.5))
@@ -266,9 +267,9 @@ def entropy_dual(hot, curves):
         if 0 < contact < np.inf:
             axis.plot(contact, most, "o", ms=8, mfc="none", color=COLOURS[3], label="contact")
         axis.set(title=name, xlabel=r"temperature $\tau$", xscale="log", ylim=(-0.1, 4))
-        axis.legend(loc="upper left" if contact == 0 else "upper right")
         pieces.append({"case": name, "temperature": hot, "infonce": loss, "own_entropy": own, "largest": most})
     axes[0].set(ylabel="nats")
+    axes[0].legend(loc="upper right")
     return figure, long_format.columns(pieces)
 
 
@@ -332,7 +333,7 @@ def kernel_differences(comparisons, titles):
         axis.set(title=titles[measure], xlabel="accuracy minus the Gaussian's (points)")
         axis.set_yticks(range(len(comparison.others)), comparison.others)
         axis.set_ylim(len(comparison.others) - 0.5, -0.5)
-    axes[-1].legend(loc="lower right")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure, long_format.columns(pieces)
 
 
@@ -354,7 +355,7 @@ def kernel_scales(recording, comparisons, titles):
             pieces.append(piece | {"chosen": [float(scale == chosen) for scale in scales]})
         axis.set(title=titles[measure], xlabel="scale of the kernel", ylabel="validation accuracy (%)")
         axis.set_xticks(range(len(scales)), [f"{scale:g}" for scale in scales])
-    axes[0].legend(loc="lower left", fontsize="x-small", ncols=2)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
     return figure, long_format.columns(pieces)
 
 

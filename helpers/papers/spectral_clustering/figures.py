@@ -207,14 +207,11 @@ def same_clusters(vectors, matched, truth):
 
 def functional_graphs(tables, drawn, nats):
     """Chances (three tables of 8 x 8) beside three drawings of each, nodes numbered as the rows are."""
-    import networkx as nx
-
     figure, axes = plt.subplots(3, 4, figsize=(8.2, 5.8), layout="constrained")
     quarter = np.pi / 2 * np.arange(4) + np.pi / 4
     corners, shift = np.stack([np.cos(quarter), np.sin(quarter)], axis=1), np.array([1.6, 0])
-    style = {"pos": dict(enumerate(np.stack([corners - shift, corners + shift]).reshape(8, 2)))}
-    style |= {"node_size": 110, "arrowsize": 7, "connectionstyle": "arc3,rad=0.15", "edge_color": "#444444"}
-    style |= {"font_size": 7, "font_color": "white", "labels": {node: node + 1 for node in range(8)}}
+    places, colours = np.stack([corners - shift, corners + shift]).reshape(8, 2), np.repeat(COLOURS[:2], 4)
+    arrow = {"arrowstyle": "-|>", "connectionstyle": "arc3,rad=0.15", "color": "#444444", "shrinkA": 6, "shrinkB": 6}
     titles = ("data graph $P$\nEnt", "$Q$ at the minimum\n$H$", "$Q$ at random\n$H$")
     for row, table, samples, title, value in zip(axes, tables, drawn, titles, nats, strict=True):
         image = row[0].imshow(table, vmin=0, vmax=0.5)
@@ -224,8 +221,11 @@ def functional_graphs(tables, drawn, nats):
         row[0].grid(False)
         figure.colorbar(image, ax=row[0], shrink=0.8)
         for axis, sample in zip(row[1:], samples, strict=True):
-            colours = np.repeat(COLOURS[:2], 4)
-            nx.draw_networkx(nx.DiGraph(sample), ax=axis, node_color=colours, **style)
+            for anchor, chosen in np.argwhere(sample):
+                axis.annotate("", places[chosen], places[anchor], arrowprops=arrow)
+            axis.scatter(*places.T, s=110, c=colours, zorder=3)
+            for node, place in enumerate(places):
+                axis.text(*place, node + 1, size=7, color="white", ha="center", va="center", zorder=4)
             axis.set(xlim=(-2.9, 2.9), ylim=(-1.3, 1.3))
             axis.set_axis_off()
     cells = np.indices((3, 4, 8, 8)).reshape(4, -1)  # field, panel (0: chances, 1 to 3: draws), anchor, chosen

@@ -155,10 +155,13 @@ def block_model_panel(densities, table, names):
     right.legend(loc="upper left")
     pieces = []
     for (p_in, p_out), rows in table.items():
+        piece = {"p_in": p_in, "p_out": p_out, "graphs": rows.shape[1]}
         for name, values in zip(names, rows, strict=False):
-            if name != "angle" or p_out > 0:  # a disconnected graph has no minimiser, hence no angle
-                piece = {"quantity": name, "p_in": p_in, "p_out": p_out, "mean": values.mean()}
-                pieces.append(piece | {"sd": values.std(ddof=1), "graphs": values.size})
+            # a disconnected graph has no minimiser, hence no angle: -1
+            known = name != "angle" or p_out > 0
+            piece[name] = values.mean() if known else -1.0
+            piece[f"{name}_sd"] = values.std(ddof=1) if known else 0.0
+        pieces.append(piece)
     return figure, long_format.columns(pieces)
 
 

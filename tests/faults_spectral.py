@@ -127,7 +127,7 @@ FAULTS = [
     function("mean of logs for log of sum", f"{KERNELS}.log_sum", mean_of_logarithms, "SC-K5"),
     function("first half read twice", f"{KERNELS}.log_concatenation", same_half_twice, "SC-K2"),
     function("smallest for largest angle", "spectral.subspaces.largest_angle", smallest_angle, "SC-X7"),
-    function("the other end of the spectrum", "spectral.subspaces.laplacian_eigenvectors", ends_exchanged, "SC-X6b"),
+    function("the other end of the spectrum", "spectral.embedding.laplacian_eigenvectors", ends_exchanged, "SC-X6b"),
     function(
         "one object a block more",
         f"{ROOM}.population_minimisers.ideal_block_divergence",

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from sklearn.feature_selection import mutual_info_regression
 
-from helpers import critics, information, validation
+from helpers import critics, information, statistics, validation
 from helpers.information import estimators
 
 from . import class_counts, gaussian_gap, infonce_gap, pair_laws
@@ -141,7 +141,7 @@ def nearest_neighbours(first, second, *, seed):
 
 
 def gap_curves(law, every, measured, rng, *, batches=400):
-    """The gap ``I - I*_K`` of one law in four ways.
+    """The gap ``I - I*_K`` of one law in four ways, the measured one with its standard errors.
 
     Parameters
     ----------
@@ -157,8 +157,8 @@ def gap_curves(law, every, measured, rng, *, batches=400):
 
     Returns
     -------
-    exact, bound, limit, points : ndarray, shapes (ks,), (ks,), (ks,), (points,)
-        The exact gap, ``E ln(1 + v/K)``, ``chi2/(2K)`` and in-batch means.
+    exact, bound, limit, points, errors : ndarray, shapes (ks,), (ks,), (ks,), (points,), (points,)
+        The exact gap, ``E ln(1 + v/K)``, ``chi2/(2K)``, in-batch means and their standard errors.
 
     Raises
     ------
@@ -176,5 +176,5 @@ def gap_curves(law, every, measured, rng, *, batches=400):
         critic = critics.table_critic(infonce_gap.log_density_ratio(law))
         exact, bound = infonce_gap.integral_gap(law, every), infonce_gap.variance_bound(law, every)
         chi_squared = float(information.chi_squared(law))
-    points = estimators.shortfall(critic(first, second))[:, np.asarray(measured) - 1].mean(0)
-    return exact.numpy(), bound.numpy(), chi_squared / (2 * np.asarray(every)), points.numpy()
+    drawn = statistics.monte_carlo_mean(estimators.shortfall(critic(first, second))[:, np.asarray(measured) - 1])
+    return exact.numpy(), bound.numpy(), chi_squared / (2 * np.asarray(every)), drawn.value, drawn.standard_error

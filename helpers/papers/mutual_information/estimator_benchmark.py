@@ -89,6 +89,20 @@ def best_infonce(family, bits, rng, *, candidates=64, dimension=10, batches=100)
     return np.array(values)
 
 
+def clipped_mean(rng, nats, clip, *, dimension=10, samples=20_000):
+    """``E_Q clip(r, exp(-clip), exp(clip))`` of Gaussian pairs over independent views; shape of ``nats``.
+
+    The same normal numbers serve every information, so that the curve is smooth.
+    """
+    first, second = rng.normal(size=(2, samples, 1, dimension))
+    means = []
+    for value in np.ravel(nats):
+        critic = critics.gaussian_critic(float(pair_laws.gaussian_correlation(value, dimension=dimension)))
+        log_ratio = critic(torch.from_numpy(first), torch.from_numpy(second))
+        means.append(log_ratio.clamp(-clip, clip).exp().mean().item())
+    return np.reshape(means, np.shape(nats))
+
+
 def gaussian_batches(rng, nats, *, batches, candidates):
     """Batches of pairs of correlated standard normals, one dimension a side, and the critic ``ln r``.
 
@@ -119,7 +133,7 @@ def gaussian_batches(rng, nats, *, batches, candidates):
     return critics.gaussian_critic(correlation), *sides
 
 
-def nearest_neighbours(first, second, *, seed):
+def nearest_neighbours(first, second, *, seed, neighbours=3):
     """Nearest-neighbour (KSG) readings of one-dimensional pairs by scikit-learn and by NPEET.
 
     Parameters
@@ -128,6 +142,8 @@ def nearest_neighbours(first, second, *, seed):
         Independent samples; each is read by itself.
     seed : int
         scikit-learn adds a little noise to its inputs.
+    neighbours : int
+        The k of NPEET; scikit-learn keeps its default, 3.
 
     Returns
     -------
@@ -136,7 +152,7 @@ def nearest_neighbours(first, second, *, seed):
     """
     sides = (np.asarray(first), np.asarray(second))
     scikit = [mutual_info_regression(x, y[:, 0], random_state=seed)[0] for x, y in zip(*sides, strict=True)]
-    bits = [npeet_plus.mi(x[:, 0], y[:, 0]) for x, y in zip(*sides, strict=True)]
+    bits = [npeet_plus.mi(x[:, 0], y[:, 0], k=neighbours) for x, y in zip(*sides, strict=True)]
     return np.stack([scikit, np.multiply(bits, math.log(2))], axis=1)
 
 

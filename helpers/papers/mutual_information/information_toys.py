@@ -57,6 +57,7 @@ def same_class_encoders(seeds, candidates, *, steps=200, device="cpu"):
     candidates : sequence of int
         K in training, divisors of 256; every step sees 256 pairs. The temperature is 0.5.
     steps : int
+        A multiple of 10; 0 leaves the encoders untrained.
     device : torch.device or str
 
     Returns
@@ -121,7 +122,9 @@ def _same_class(seed, candidates, steps, device):
     (x, labels), (unseen, unseen_labels) = (clouds(2000, centres, generator, spread=0.5) for _ in range(2))
     model = encoders.encoder((20, 64, 32), batch_norm=False, normalise=True, seed=seed)
     form = {"candidates": candidates, "temperature": 0.5, "learning_rate": 3e-3, "seed": seed, "device": device}
-    value = pair_streams.fit_encoder(model, critics.same_class_pairs(x, labels), steps=steps, pairs=256, **form)
+    value, stream = math.nan, critics.same_class_pairs(x, labels)
+    if steps:
+        value = pair_streams.fit_encoder(model, stream, steps=steps, pairs=256, **form)
     features = [evaluation.frozen_features(model, side, device=device) for side in (x, unseen)]
     scaled = [torch.from_numpy(side).float() for side in evaluation.standardised(*features)]
     both = (labels, unseen_labels)

@@ -53,7 +53,8 @@ def two_ceilings(candidates, classes, best, read_candidates, frozen):
         piece(series, read_candidates, 10, values)
     for axes in (left, right):
         axes.set(xscale="log", xlabel="candidates K")
-    left.set(ylabel="value (nats)", title="best critic, ceilings log K and log C dotted", ylim=(0, 7.6), xlim=(0.9, 3e4))
+    left.set(ylabel="value (nats)", title="best critic, ceilings log K and log C dotted")
+    left.set(ylim=(0, 7.6), xlim=(0.9, 3e4))
     right.set(ylabel="value (nats)", title="one critic, frozen, read at many K", ylim=(0, 2.6), xlim=(0.9, 1400))
     left.legend(loc="upper left")
     right.legend(loc="lower right")
@@ -73,7 +74,8 @@ def class_entropy_bars(cases, entropy, first, second, both):
         start, end = parts[name]
         axes.barh(np.arange(len(cases)) * 5 + row, end - start, left=start, height=0.86, color=colour, label=name)
     for place, value in enumerate(entropy - first - second + both):
-        axes.text(entropy - first[place] + 0.015, place * 5 + 3, f"{value:.2f}", va="center", color=GREEN, fontweight="bold")
+        form = {"va": "center", "color": GREEN, "fontweight": "bold"}
+        axes.text(entropy - first[place] + 0.015, place * 5 + 3, f"{value:.2f}", **form)
         if both[place] > 0:
             axes.plot([entropy - both[place]] * 2, [place * 5 + 1.4, place * 5 + 2.6], color="black", linewidth=1)
             axes.text(entropy - both[place] + 0.01, place * 5 + 2, "both views: no more", va="center", fontsize=7.5)
@@ -114,8 +116,8 @@ def infonce_gap(many, few, curves):
 def batch_as_urn(counts, law, frequency, chi_squared, published, *, draws):
     """A batch as coloured balls, its score matrix, and the distribution function of the reading of two classes.
 
-    ``law`` are ``(values, masses)`` in bits, increasing; ``frequency`` the simulated masses; ``chi_squared`` the limit's
-    distribution function on the grid of its first row; ``published`` is ``(mean, standard deviation)`` in bits.
+    ``law`` are ``(values, masses)`` in bits, increasing; ``frequency`` the simulated masses; ``chi_squared`` a grid and
+    the limit's distribution function there; ``published`` is ``(mean, standard deviation)`` in bits.
     """
     balls = np.repeat(np.arange(len(counts)), counts)
     palette = np.array([BLUE, ORANGE, AMBER, GREEN])
@@ -171,7 +173,7 @@ def ntxent_ceilings(images, classes, excess):
         for place, number in enumerate(classes):
             left.plot(images, value[:, place], style, color=COLOURS[place])
             pieces.append({"ceiling": name, "classes": number, "images": images, "nats": value[:, place]})
-    first = list(excess)[0]
+    first = next(iter(excess))
     for place, number in enumerate(classes):
         value = 1000 * excess[first][:, place]
         top = value.argmax()
@@ -487,7 +489,7 @@ def _measures(values, family, titles, ranks, labels, *, low):
 
 # -- InfoMin --------------------------------------------------------------------------------------------------------
 def few_labels(sizes, irrelevant, curves, samples, measured, errors):
-    """Accuracy of a tabular probe against the number of labels; ``curves`` (irrelevant, sizes), points at ``samples``."""
+    """Accuracy of a tabular probe against labels; ``curves`` (irrelevant, sizes), points at ``samples``."""
     fig, axes = plt.subplots(figsize=(6.4, 4), layout="constrained")
     pieces = []
     for b, curve, colour in zip(irrelevant, curves, COLOURS, strict=False):

@@ -96,6 +96,37 @@ def slope_bias(x, relative_correction):
     return float(np.sum(np.abs(centred) * np.abs(np.log1p(correction))) / np.sum(centred**2))
 
 
+def mean_se(values, axis=-1):
+    """Mean and its standard error over independent values along one axis.
+
+    Parameters
+    ----------
+    values : array_like
+        At least two along `axis`, all finite.
+    axis : int
+
+    Returns
+    -------
+    mean, standard_error : ndarray
+        Without that axis; the error is ``std / sqrt n`` with n - 1 degrees of freedom.
+
+    Raises
+    ------
+    ValueError
+        For fewer than two values, or one that is not finite.
+
+    >>> [round(float(part), 6) for part in mean_se([1.0, 2.0, 6.0])]
+    [3.0, 1.527525]
+    """
+    values = np.asarray(values, dtype=float)
+    count = values.shape[axis] if values.ndim else 0
+    if count < 2:
+        raise ValueError(f"values have shape {values.shape}, expected at least 2 along axis {axis}")
+    if not np.isfinite(values).all():
+        raise ValueError(f"{np.count_nonzero(~np.isfinite(values))} of {values.size} values are not finite")
+    return values.mean(axis), values.std(axis, ddof=1) / math.sqrt(count)
+
+
 def monte_carlo_mean(samples, axis=0):
     """Mean over independent trials with its standard error.
 
@@ -108,14 +139,13 @@ def monte_carlo_mean(samples, axis=0):
     Returns
     -------
     Mean
+
+    Raises
+    ------
+    ValueError
+        As :func:`mean_se`.
     """
-    samples = np.asarray(samples, dtype=float)
-    trials = samples.shape[axis]
-    if trials < 2:
-        raise ValueError(f"samples has {trials} trial(s) along axis {axis}, expected at least 2")
-    if not np.all(np.isfinite(samples)):
-        raise ValueError("samples holds a value that is not finite")
-    return Mean(samples.mean(axis), samples.std(axis, ddof=1) / math.sqrt(trials), trials)
+    return Mean(*mean_se(samples, axis), np.shape(samples)[axis])
 
 
 def _positive(name, values):
@@ -189,6 +219,6 @@ def against(values, baseline, *, level=0.95, comparisons=None):
     differences = values - baseline
     if not np.isfinite(differences).all():
         raise ValueError(f"{np.count_nonzero(~np.isfinite(differences))} of the differences are not finite")
-    mean, error = differences.mean(axis=-1), differences.std(axis=-1, ddof=1) / seeds**0.5
+    mean, error = mean_se(differences)
     half = stats.t.isf((1 - level) / (2 * comparisons), seeds - 1) * error
     return Differences(mean, error, mean - half, mean + half)

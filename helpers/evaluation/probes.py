@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from torch.nn import functional
 
-from helpers import training
+from helpers import statistics, training
 from helpers.networks import encoders
 
 
@@ -211,8 +211,8 @@ def few_shot(train, train_labels, test, test_labels, rng, *, shots, draws=50):
         mean = train[rng.permuted(np.tile(members, (draws, 1)), axis=1)[:, :shots]].mean(axis=1)
         means.append(mean / np.linalg.norm(mean, axis=-1, keepdims=True))
     scores = np.einsum("md,cbd->bmc", test, np.stack(means), optimize=True)
-    accuracy = np.mean(names[scores.argmax(-1)] == test_labels, axis=1)
-    return Score(float(accuracy.mean()), float(accuracy.std(ddof=1) / math.sqrt(draws)))
+    mean, error = statistics.mean_se(np.mean(names[scores.argmax(-1)] == test_labels, axis=1))
+    return Score(float(mean), float(error))
 
 
 def agreement(first, second):

@@ -4,7 +4,6 @@ Between two blocks the edges are independent with one chance, so their number is
 set of pairs is equally likely. NumPy, SciPy.
 """
 
-import networkx as nx
 import numpy as np
 from scipy import sparse
 
@@ -35,6 +34,7 @@ def sample(sizes, chances, rng):
     """
     sizes, chances = np.asarray(sizes), np.asarray(chances, dtype=float)
     _check(sizes, chances)
+    sizes = sizes.astype(np.int64)  # products of narrow or unsigned integers would wrap around
     starts = np.concatenate([[0], np.cumsum(sizes)])
     ends = []
     for first in range(len(sizes)):
@@ -60,19 +60,10 @@ def two_level(sizes, p_in, p_out, rng):
     return sample(sizes, chances, rng), np.repeat(np.arange(len(sizes)), sizes)
 
 
-def as_networkx(adjacency, sizes):
-    """The same graph for networkx, with the attribute ``block`` that its own generator sets on the nodes."""
-    graph = nx.Graph()
-    graph.add_nodes_from(range(adjacency.shape[0]))
-    upper = sparse.triu(adjacency, k=1, format="coo")
-    graph.add_edges_from(zip(upper.row.tolist(), upper.col.tolist(), strict=True))
-    labels = np.repeat(np.arange(len(sizes)), sizes).tolist()
-    nx.set_node_attributes(graph, dict(enumerate(labels)), "block")
-    return graph
-
-
 def _pair_count(sizes, first, second):
-    return int(sizes[first]) * (int(sizes[first]) - 1) // 2 if first == second else int(sizes[first] * sizes[second])
+    return (
+        int(sizes[first]) * (int(sizes[first]) - 1) // 2 if first == second else int(sizes[first]) * int(sizes[second])
+    )
 
 
 def _draw(pairs, chance, rng):

@@ -182,7 +182,8 @@ def one_value_more(original):
 
 
 def one_draw_fewer(original):
-    return lambda law, total: original(law, max(total - 1, 0))
+    """K - 1 candidates for K, from three candidates on."""
+    return lambda law, total: original(law, total - 1 if total > 1 else total)
 
 
 def lower_clip_forgotten(original):

@@ -71,8 +71,9 @@ def test_streams_are_told_from_streams_whose_neighbours_depend(rng):
     assert neighbours < 1e-9
     marginal, _ = pair_laws.stream_p_values(drawn, np.full(4, 0.25))
     assert marginal < 1e-9
-    with pytest.raises(ValueError, match="cells run from 0 to 3, expected codes of a positive law"):
-        pair_laws.stream_p_values(drawn, [0.5, 0.5])
+    assert pair_laws.stream_p_values(drawn, [0.5, 0.5]) == (0.0, 0.0)  # codes 2 and 3 are impossible
+    with pytest.raises(ValueError, match=r"law is \[0\.5 0\.5 0\. \], expected positive probabilities"):
+        pair_laws.stream_p_values(drawn, [0.5, 0.5, 0.0])
 
 
 def test_a_law_off_by_the_resolution_is_rejected_about_every_other_time(rng):

@@ -197,26 +197,29 @@ def stream_p_values(cells, law):
     Parameters
     ----------
     cells : array_like of int, shape (n,)
-        What was drawn, in the order of drawing; codes 0..m-1.
+        What was drawn, in the order of drawing; codes 0..m-1. Any other code is an impossible draw.
     law : array_like, shape (m,), positive
 
     Returns
     -------
     marginal, neighbours : float
-        p-values of the counts of cells, and of the counts of (cell 2t, cell 2t + 1) against the product law.
+        p-values of the counts of cells, and of the counts of (cell 2t, cell 2t + 1) against the product law; 0 if
+        something impossible was drawn.
 
     Raises
     ------
     ValueError
-        If a code lies outside the law, or the law is not positive.
+        If the law is not positive.
 
     >>> marginal, neighbours = stream_p_values(np.arange(1000) % 2, [0.5, 0.5])
     >>> marginal > 0.9, neighbours < 1e-6
     (True, True)
     """
     cells, law = np.asarray(cells), np.asarray(law, float)
-    if cells.min() < 0 or cells.max() >= law.size or np.any(law <= 0):
-        raise ValueError(f"cells run from {cells.min()} to {cells.max()}, expected codes of a positive law {law}")
+    if law.ndim != 1 or np.any(law <= 0):
+        raise ValueError(f"law is {law}, expected positive probabilities, shape (m,)")
+    if cells.min() < 0 or cells.max() >= law.size:
+        return 0.0, 0.0
     pairs = cells[: cells.size // 2 * 2].reshape(-1, 2) @ [law.size, 1]
     found = []
     for seen, expected in ((cells, law), (pairs, np.outer(law, law).ravel())):

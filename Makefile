@@ -8,7 +8,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 PLAIN := env -u PROFILE -u SEED -u OUTPUT -u REDRAW -u STRICT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup figures store record full claims claim lab test quick-test bench clean
+.PHONY: site slides site-test help setup figures store record full claims claim lab test quick-test bench clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -52,6 +52,15 @@ record: setup ## record a longer table, resuming what is there (AGAIN=--again: a
 
 bench: setup ## measure ours beside its peers (QUICK=--quick: small sizes only); rewrites benchmarks/README.md
 	@$(BIN)/python -m benchmarks.environment $(QUICK)
+
+site: ## build the static site into build/site (needs Node.js and graphviz)
+	@$(PYTHON) site/build.py
+
+slides: ## build a deck of slides for every essay into build/slides (needs Node.js and graphviz)
+	@$(PYTHON) site/build.py --slides
+
+site-test: ## look at the built site and slides in headless Chromium
+	@$(PYTHON) site/build.py --test
 
 clean: ## remove the environment and everything built
 	@rm -rf .venv build *.egg-info .pytest_cache .ruff_cache

@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import stats
 
 
@@ -29,7 +30,7 @@ class Fit:
     standard_error: float
     points: int
 
-    def interval(self, level=0.95):
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
         """Two-sided confidence interval of the slope (Student's t, ``points - 2`` degrees of freedom)."""
         half = stats.t.isf((1 - level) / 2, self.points - 2) * self.standard_error
         return self.slope - half, self.slope + half
@@ -44,7 +45,7 @@ class Mean:
     trials: int
 
 
-def loglog_slope(x, y):
+def loglog_slope(x: ArrayLike, y: ArrayLike) -> Fit:
     """Ordinary least squares of log y on log x.
 
     Parameters
@@ -72,7 +73,7 @@ def loglog_slope(x, y):
     return Fit(float(fit.slope), float(fit.intercept), float(fit.stderr), x.size)
 
 
-def slope_bias(x, relative_correction):
+def slope_bias(x: ArrayLike, relative_correction: ArrayLike) -> float:
     """How far a relative correction can move a log-log slope: ``sum_k |w_k| |log(1 + r_k)|``.
 
     If y = c x^s (1 + e(x)) with |log(1 + e_k)| <= |log(1 + r_k)|, the least-squares slope over the points x differs
@@ -96,7 +97,7 @@ def slope_bias(x, relative_correction):
     return float(np.sum(np.abs(centred) * np.abs(np.log1p(correction))) / np.sum(centred**2))
 
 
-def mean_se(values, axis=-1):
+def mean_se(values: ArrayLike, axis: int = -1) -> tuple[np.ndarray, np.ndarray]:
     """Mean and its standard error over independent values along one axis.
 
     Parameters
@@ -127,7 +128,7 @@ def mean_se(values, axis=-1):
     return values.mean(axis), values.std(axis, ddof=1) / math.sqrt(count)
 
 
-def monte_carlo_mean(samples, axis=0):
+def monte_carlo_mean(samples: ArrayLike, axis: int = 0) -> Mean:
     """Mean over independent trials with its standard error.
 
     Parameters
@@ -176,7 +177,9 @@ class Differences:
         return np.where(self.low > 0, 1, np.where(self.high < 0, -1, 0))
 
 
-def against(values, baseline, *, level=0.95, comparisons=None):
+def against(
+    values: ArrayLike, baseline: ArrayLike, *, level: float = 0.95, comparisons: int | None = None
+) -> Differences:
     """Paired differences of treatments to a baseline with intervals that hold jointly.
 
     Differences of one treatment are taken as independent normal numbers over the seeds (Student's t); over the

@@ -170,6 +170,7 @@ def test_what_a_killed_process_was_writing_is_cleared_away(path):
     assert not left.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs fork and SIGKILL")
 def test_a_run_killed_twenty_times_ends_bit_for_bit_as_one_left_alone(tmp_path):
     script, found = Path(__file__).parent / "killed_run.py", tmp_path / "found.json"

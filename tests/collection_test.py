@@ -400,7 +400,7 @@ def test_a_claim_in_no_ledger_is_named(stored):
 
 @pytest.mark.slow
 def test_the_stored_claims_are_printed_without_waiting_for_torch():
-    script = "import sys, runpy\nsys.argv = ['helpers', 'claims']\n"
+    script = "import sys, runpy\nfrom helpers.collection import generated, prose\nsys.argv = ['helpers', 'claims']\n"
     script += (
         "try:\n    runpy.run_module('helpers', run_name='__main__')\nexcept SystemExit as end:\n    status = end.code\n"
     )

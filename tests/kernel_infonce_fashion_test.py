@@ -67,6 +67,7 @@ def test_parts_are_disjoint_and_a_function_of_the_seed():
     assert not np.array_equal(again, other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kernel", [*table.KERNELS, *table.BASELINES])
 def test_a_row_measures_fractions_and_repeats(kernel):
     scale = {} if kernel in table.BASELINES else {"scale": 0.2}
@@ -76,6 +77,7 @@ def test_a_row_measures_fractions_and_repeats(kernel):
     assert all(0 < value < 1 for value in first.values())
 
 
+@pytest.mark.slow
 def test_settings_are_honoured():
     images = table.parts(settings(), 0)[0].images
     gaussian = settings(kernel="gaussian", scale=0.2)
@@ -97,6 +99,7 @@ def test_settings_are_honoured():
         trained(kernel="cauchy")
 
 
+@pytest.mark.slow
 def test_a_small_full_profile_trains(monkeypatch):
     thin = encoders.resnet18
     monkeypatch.setattr(encoders, "resnet18", lambda *widths, **options: thin(*widths, **options, width=2))
@@ -162,6 +165,7 @@ def test_the_digits_table_is_compared_by_the_same_rules():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kernel", ["concatenation", "untrained", "raw pixels"])
 def test_a_row_of_the_digits_table(kernel):
     values = kernel_infonce_digits.measure({"kernel": kernel, "scale": 0.3}, 0, CPU, epochs=1)
@@ -169,6 +173,7 @@ def test_a_row_of_the_digits_table(kernel):
     assert all(0.2 < value <= 1 for value in values.values())
 
 
+@pytest.mark.slow
 def test_it_runs_without_matplotlib():
     code = """
 import sys

@@ -12,6 +12,8 @@ import torch
 
 from helpers.losses import _processes
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[1]
 
 

@@ -12,7 +12,13 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 LOCK = dict(re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / "requirements.txt").read_text(encoding="utf-8"), re.M))
-DISTRIBUTIONS = {"sklearn": "scikit-learn", "IPython": "ipython", "npeet_plus": "npeet-plus", "dask": "distributed"}
+DISTRIBUTIONS = {
+    "IPython": "ipython",
+    "dask": "distributed",
+    "jupyter_client": "jupyter-client",
+    "npeet_plus": "npeet-plus",
+    "sklearn": "scikit-learn",
+}
 # These draw, run notebooks or record tables; everything else does with the dependencies alone.
 WITH_NOTEBOOKS = {"collection", "figures", "papers", "recording"}
 

@@ -104,8 +104,8 @@ def test_one_lanczos_run_misses_copies_that_the_deflated_runs_find(rng):
 
 
 def test_values_larger_than_the_dense_solver_takes():
-    found = embedding.bottom(graph(nx.cycle_graph(1_200)), 4, rng=np.random.default_rng(0))
-    expected = 1 - np.cos(2 * np.pi * np.array([0, 1, 1, 2]) / 1_200)
+    found = embedding.bottom(graph(nx.cycle_graph(600)), 4, rng=np.random.default_rng(0))
+    expected = 1 - np.cos(2 * np.pi * np.array([0, 1, 1, 2]) / 600)
     assert np.abs(found.values - expected).max() <= 1e-9
 
 
@@ -125,6 +125,33 @@ def test_an_eigenvalue_above_the_cut_is_overlooked_only_by_a_start_that_all_but_
     assert none_above(1 / 400, cut=3.03)  # and does hold where nothing lies above
     assert not none_above(1 / 400, cut=3.02 + 1e-9, steps=50)  # undecided
     assert embedding._none_above(lambda vector: spectrum * vector, np.zeros(400), 2.0, 3.01)  # an empty subspace
+
+
+@pytest.mark.parametrize("cut", [3.02, 3.1, 3.4])
+def test_the_run_that_rules_out_is_as_long_as_the_bound_asks(cut):
+    """The bound evaluated by other means: Ritz values of a full Krylov basis, Chebyshev polynomials as polynomials."""
+    spectrum, steps, seen = np.linspace(2, 3, 400), [8], []
+    start = np.random.default_rng(0).standard_normal(400)
+
+    def product(vector):
+        seen.append(1)
+        return spectrum * vector
+
+    assert embedding._none_above(product, start, 2.0, cut)
+    while True:
+        basis = np.empty((400, 0))
+        for _ in range(steps[-1]):
+            column = start if not basis.size else spectrum * basis[:, -1]
+            for _ in range(2):  # twice is enough
+                column = column - basis @ (basis.T @ column)
+            basis = np.column_stack([basis, column / np.linalg.norm(column)])
+        top = np.linalg.eigvalsh(basis.T @ (spectrum[:, None] * basis))[-1]
+        polynomial = np.polynomial.Chebyshev.basis(steps[-1] - 1, domain=[2, top])
+        share = (top - 2) / ((cut - top) * polynomial(cut) ** 2)  # no eigenvalue above the cut has more
+        if np.sqrt(2 * 400 * share / np.pi) <= 1e-12:
+            break
+        steps.append(steps[-1] + max(4, steps[-1] // 4))
+    assert len(seen) == steps[-1]
 
 
 def test_entries_given_twice_are_added_up(rng):

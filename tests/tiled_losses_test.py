@@ -6,7 +6,7 @@ import torch
 from torch.nn.functional import normalize
 
 from helpers import losses
-from helpers.losses import _tiled, kernels
+from helpers.losses import _block, _tiled, kernels
 
 generator = torch.Generator().manual_seed(0)
 
@@ -67,10 +67,12 @@ def value_and_gradients(loss, x, y):
     return value.detach(), x.grad, y.grad
 
 
-@pytest.fixture(params=["one block", "small blocks"])
+@pytest.fixture(params=["one block", "tiles", "small tiles"])
 def blocks(request, monkeypatch):
-    """Small blocks cut 13 anchors into ragged strips and tiles."""
-    if request.param == "small blocks":
+    """Small tiles cut 13 anchors into ragged strips and tiles."""
+    if request.param != "one block":
+        monkeypatch.setattr(_block, "BYTES", 0)
+    if request.param == "small tiles":
         monkeypatch.setattr(_tiled, "rows_of_a_block", lambda n, like: min(n, 5))
         monkeypatch.setattr(_tiled, "tile_sides", lambda n, like: (min(n, 3), min(n, 4)))
 
@@ -176,13 +178,13 @@ def test_a_temperature_out_of_range_is_named():
 
 def test_no_gradient_is_formed_when_nobody_asks(monkeypatch):
     seen = []
-    original = _tiled.one_direction
+    original = _block.one_direction
 
-    def spy(*arguments, derivatives, **options):
+    def spy(*arguments, derivatives=True, **options):
         seen.append(derivatives)
         return original(*arguments, derivatives=derivatives, **options)
 
-    monkeypatch.setattr(_tiled, "one_direction", spy)
+    monkeypatch.setattr(_block, "one_direction", spy)
     x = normal(4, 3).requires_grad_()
     with torch.no_grad():
         losses.infonce(x, x, temperature=1.0, **MEAN)

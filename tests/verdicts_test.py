@@ -243,6 +243,7 @@ RESOLUTIONS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RESOLUTIONS)
 def test_the_stated_resolution_is_the_smallest_change_that_fails(name):
     rejected, fill = RESOLUTIONS[name]

@@ -87,12 +87,15 @@ def line(record, title):
 
 
 def render(output, *, folder=cards.FOLDER):
-    """Write ``CLAIMS.md`` and ``README.md`` of an output folder from cards, ledgers and figure lists."""
+    """Write ``CLAIMS.md``, ``README.md`` and the map of an output folder from cards, ledgers and figure lists."""
     output = Path(output)
     pages = {"CLAIMS.md": claims_page(output, folder=folder), "README.md": gallery_page(output, folder=folder)}
     for name, text in pages.items():
         if not (output / name).exists() or (output / name).read_text(encoding="utf-8") != text:
             files.write_text(output / name, text)
+    from . import theory_map  # the commands that only read must not wait for networkx
+
+    theory_map.render(output, cards.load_all(folder=folder))
 
 
 def claims_page(output, *, folder=cards.FOLDER):

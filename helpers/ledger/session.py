@@ -136,8 +136,10 @@ def _watch(path):
         watch.ends()
 
     for event, hook in (("pre_run_cell", starts), ("post_run_cell", ends)):
-        for old in [f for f in shell.events.callbacks[event] if getattr(f, "__module__", "") == __name__]:
-            shell.events.unregister(event, old)  # the set-up cell was run again
+        for old in [f for f in shell.events.callbacks[event] if hasattr(f, "watch")]:
+            shell.events.unregister(event, old)  # the set-up cell is run again: the names are still there
+            watch.setters, watch.source, watch.group = old.watch.setters, old.watch.source, old.watch.group
+        hook.watch = watch
         shell.events.register(event, hook)
     return watch.check
 

@@ -28,6 +28,7 @@ TWICE_DIFFERENTIABLE = 1024
 # Bytes of one block of scores: it should stay in a core's cache, or fill a card.
 CPU_BYTES, CUDA_BYTES = 2**22, 2**29
 LOG2E, LN2 = math.log2(math.e), math.log(2.0)
+FORWARD_MODE = "a forward-mode derivative or a transform of torch.func"
 
 
 # -- the three sweeps ---------------------------------------------------------------------------------------
@@ -289,9 +290,14 @@ def _references(largest, positive, positive_in_denominator):
 def _bound(exponents, candidates):
     norms = [torch.linalg.vector_norm(features, dim=1).max() for features in (exponents, candidates)]
     bound = float(norms[0] * norms[1])
-    if not math.isfinite(bound):
-        raise ValueError(f"inner products divided by the temperature leave the range of {candidates.dtype}")
+    require_range(bound, candidates.dtype)
     return bound
+
+
+def require_range(bound, dtype):
+    """Raise ``ValueError`` if exponents are not finite."""
+    if not math.isfinite(bound):
+        raise ValueError(f"inner products divided by the temperature leave the range of {dtype}")
 
 
 def _row_products(first, second):
@@ -322,13 +328,14 @@ def _bytes_at_hand(like):
 
 
 # -- autograd -----------------------------------------------------------------------------------------------
-def scalar(sweep, dense, features, temperature):
+def scalar(sweep, dense, features, temperature, scale):
     """A loss of features whose gradients are formed while it is computed, as a differentiable scalar.
 
     Parameters
     ----------
     sweep : callable
-        ``sweep(*features, temperature, derivatives=)`` returns the value and the gradient of every input in turn.
+        ``sweep(*features, temperature, scale=, derivatives=)`` returns the value and the gradient of every input in
+        turn.
     dense : callable
         ``dense(*features, temperature)``, the same value from the n by n scores: it gives second derivatives,
         forward-mode derivatives and the transforms of ``torch.func``, up to `TWICE_DIFFERENTIABLE` anchors.
@@ -336,6 +343,8 @@ def scalar(sweep, dense, features, temperature):
         In float32 or float64.
     temperature : float or Tensor, scalar
         A tensor may be learnt.
+    scale : float
+        Multiplies the sum of the losses.
 
     Returns
     -------
@@ -350,12 +359,12 @@ def scalar(sweep, dense, features, temperature):
     """
     inputs = (*features, temperature) if isinstance(temperature, torch.Tensor) else features
     if transformed(inputs):
-        require_few("a forward-mode derivative or a transform of torch.func", inputs, dense)
+        require_few(FORWARD_MODE, inputs, dense)
         return dense(*features, temperature)
     wanted = [value.requires_grad and torch.is_grad_enabled() for value in inputs]
     with torch.no_grad(), _precision.without_autocast(features[0]):
         plain = [value.detach().contiguous() for value in features]
-        value, *gradients = sweep(*plain, float(temperature), derivatives=any(wanted))
+        value, *gradients = sweep(*plain, float(temperature), scale=scale, derivatives=any(wanted))
         value = value.to(plain[0].dtype)
         if not any(wanted):
             return value

@@ -25,7 +25,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from . import _anchors, _checks, _precision, _processes, _streamed, _tiled
+from . import _anchors, _block, _checks, _precision, _processes, _streamed, _tiled
 from ._checks import Number
 from .scores import clip_from_scores, infonce_from_scores, ntxent_from_scores
 
@@ -84,15 +84,15 @@ def infonce(
     >>> round(infonce(features, features, queue=torch.zeros(7, 3), **options).exp().item(), 4)
     12.0
     """
-    anchors, candidates = _features(anchors, candidates, paired=positive is None)
+    plain = positive is None and _plain(reduction, queue, weights, gather_distributed)
+    anchors, candidates = _features(anchors, candidates, paired=positive is None, plain=plain)
     temperature = _scalar("temperature", temperature)
     options = {"positive_in_denominator": positive_in_denominator}
-    if positive is None and _plain(reduction, queue, weights, gather_distributed):
+    if plain:
         _checks.require_candidates(len(anchors), not positive_in_denominator)
-        sweep = functools.partial(_tiled.one_direction, scale=_scale(reduction, len(anchors)), **options)
-        return _tiled.scalar(
-            sweep, _dense(infonce_from_scores, reduction, **options), (anchors, candidates), temperature
-        )
+        rule, dense = _rule(anchors), _dense(infonce_from_scores, reduction, **options)
+        scale, sweep = _scale(reduction, len(anchors)), functools.partial(rule.one_direction, **options)
+        return rule.scalar(sweep, dense, (anchors, candidates), temperature, scale)
     if positive is not None:
         _checks.require_numbering("positive", positive, len(anchors), len(candidates))
     own = _numbers(anchors) if positive is None else positive
@@ -155,15 +155,17 @@ def ntxent(
     >>> round(ntxent(torch.zeros(6, 2), **options).exp().item(), 4)
     5.0
     """
-    features, _ = _features(features, features)
+    plain = _plain(reduction, queue, weights, gather_distributed)
+    features, _ = _features(features, features, plain=plain)
     _checks.require_views(features)
     temperature = _scalar("temperature", temperature)
     options, left_out = {"positive_in_denominator": positive_in_denominator}, not include_self
-    if _plain(reduction, queue, weights, gather_distributed):
+    if plain:
         _checks.require_candidates(len(features), (not positive_in_denominator) + left_out)
         options["include_self"] = include_self
-        sweep = functools.partial(_tiled.all_views, scale=_scale(reduction, len(features)), **options)
-        return _tiled.scalar(sweep, _dense(ntxent_from_scores, reduction, **options), (features,), temperature)
+        rule, dense = _rule(features), _dense(ntxent_from_scores, reduction, **options)
+        scale, sweep = _scale(reduction, len(features)), functools.partial(rule.all_views, **options)
+        return rule.scalar(sweep, dense, (features,), temperature, scale)
     everyone, first = _everyone(features, gather_distributed)
     own, partners = first + _numbers(features), features.roll(len(features) // 2, dims=0)
     pattern = _streamed.Pattern(
@@ -193,13 +195,15 @@ def clip(
     >>> round(clip(torch.zeros(2, 3), torch.zeros(2, 3), **options).exp().item(), 4)
     16.0
     """
-    first, second = _features(first, second)
+    plain = _plain(reduction, None, weights, gather_distributed)
+    first, second = _features(first, second, plain=plain)
     temperature = _scalar("temperature", temperature)
     options = {"positive_in_denominator": positive_in_denominator}
-    if _plain(reduction, None, weights, gather_distributed):
+    if plain:
         _checks.require_candidates(len(first), not positive_in_denominator)
-        sweep = functools.partial(_tiled.two_directions, scale=_scale(reduction, 2 * len(first)), **options)
-        return _tiled.scalar(sweep, _dense(clip_from_scores, reduction, **options), (first, second), temperature)
+        rule, dense = _rule(first), _dense(clip_from_scores, reduction, **options)
+        scale, sweep = _scale(reduction, 2 * len(first)), functools.partial(rule.two_directions, **options)
+        return rule.scalar(sweep, dense, (first, second), temperature, scale)
     turned = weights if weights is None else lambda rows, columns: weights(columns, rows)
     each = []
     for anchors, candidates, chosen in ((first, second, weights), (second, first, turned)):
@@ -251,10 +255,12 @@ def kernel_infonce(
     _checks.require_candidates(len(anchors), not positive_in_denominator)
     options = {"positive_in_denominator": positive_in_denominator}
     if _plain(reduction, None, None, False):
-        scale = _scale(reduction, len(anchors))
-        sweep = functools.partial(_tiled.any_kernel, log_kernel=log_kernel, scale=scale, **options)
-        dense = _dense(infonce_from_scores, reduction, scores=log_kernel, **options)
-        return _tiled.scalar(sweep, dense, (anchors, candidates), 1.0)
+        scale, dense = (
+            _scale(reduction, len(anchors)),
+            _dense(infonce_from_scores, reduction, scores=log_kernel, **options),
+        )
+        sweep = functools.partial(_tiled.any_kernel, log_kernel=log_kernel, **options)
+        return _tiled.scalar(sweep, dense, (anchors, candidates), 1.0, scale)
     pattern = _streamed.Pattern(positive=_numbers(anchors))
     return _streamed.softmax_losses(anchors, candidates, 1.0, pattern, scores=log_kernel, form="out", **options)[0]
 
@@ -461,6 +467,11 @@ def _plain(reduction, queue, weights, gather_distributed):
     return reduction != "none" and queue is None and weights is None and not shared
 
 
+def _rule(anchors):
+    """Where the sweeps are: one block for few anchors, tiles for many."""
+    return _block if _block.fits(len(anchors), anchors) else _tiled
+
+
 def _everyone(rows, gather_distributed):
     """The rows of all processes, and the number of the first own one."""
     if not gather_distributed:
@@ -524,9 +535,12 @@ def _scale(reduction, anchors):
     return 1 / anchors if reduction == "mean" else 1.0
 
 
-def _features(first, second, *, paired=True):
-    """Two sets of rows, checked, in the precision of their sums: from here on gradients add up in it."""
-    _checks.require_tensors(**{"the first argument": first, "the second argument": second})
+def _features(first, second, *, paired=True, plain=False):
+    """Two sets of rows, checked, in the precision of their sums: from here on gradients add up in it.
+
+    Of a plain batch that is one block the scores tell whether the rows are finite.
+    """
+    _checks.require_tensors(first_argument=first, second_argument=second)
     fitting = first.ndim == second.ndim == 2 and first.shape[1] == second.shape[1] and 0 not in first.shape
     if not fitting or 0 in second.shape or (paired and len(first) != len(second)):
         expected = "(n, d) twice with n, d >= 1" if paired else "(n, d) and (m, d) with n, m, d >= 1"
@@ -535,6 +549,8 @@ def _features(first, second, *, paired=True):
         raise ValueError(
             f"features are {first.dtype} on {first.device} and {second.dtype} on {second.device}, expected one of each"
         )
-    for name, features in (("first", first), ("second", second)):
-        _checks.require_finite_rows(f"the {name} features", features)
-    return _precision.full(first), _precision.full(second)
+    first, second = _precision.full(first), _precision.full(second)
+    if not (plain and _block.fits(len(first), first)):
+        _checks.require_finite_rows("the first features", first)
+        _checks.require_finite_rows("the second features", second)
+    return first, second

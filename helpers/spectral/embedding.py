@@ -15,6 +15,7 @@ random start says when that is so. Small graphs are solved densely. NumPy, SciPy
 import dataclasses
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import linalg, sparse
 from scipy.sparse import csgraph
 from scipy.sparse import linalg as sparse_linalg
@@ -47,7 +48,15 @@ class Embedding:
     components: int
 
 
-def bottom(adjacency, count, *, tolerance=1e-9, rng, sweeps=20_000, solver="auto"):
+def bottom(
+    adjacency: ArrayLike | sparse.sparray | sparse.spmatrix,
+    count: int,
+    *,
+    tolerance: float = 1e-9,
+    rng: np.random.Generator,
+    sweeps: int = 20_000,
+    solver: str = "auto",
+) -> Embedding:
     """Smallest eigenpairs of the normalised Laplacian of an undirected graph.
 
     Parameters
@@ -121,7 +130,7 @@ def bottom(adjacency, count, *, tolerance=1e-9, rng, sweeps=20_000, solver="auto
     )
 
 
-def laplacian_eigenvectors(laplacian, count):
+def laplacian_eigenvectors(laplacian: ArrayLike, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Smallest eigenpairs of a graph Laplacian on the complement of the constant vector.
 
     The constant vector is removed exactly, by working in a basis of its complement. On a disconnected graph it
@@ -167,7 +176,7 @@ def laplacian_eigenvectors(laplacian, count):
     return values[..., :count], basis @ inner[..., :count]
 
 
-def spectral_clustering(weights, count, *, rng):
+def spectral_clustering(weights: ArrayLike, count: int, *, rng: np.random.Generator) -> np.ndarray:
     """Normalised spectral clustering: k-means on the rows of the top eigenvectors of D^-1/2 w D^-1/2, rows of unit
     length (Ng, Jordan and Weiss 2002).
 
@@ -209,7 +218,7 @@ def spectral_clustering(weights, count, *, rng):
     return cluster(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), count, rng=rng)
 
 
-def cluster(features, count, *, rng):
+def cluster(features: ArrayLike, count: int, *, rng: np.random.Generator) -> np.ndarray:
     """k-means labels of the rows: the last step of spectral clustering.
 
     Parameters

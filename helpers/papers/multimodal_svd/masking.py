@@ -265,15 +265,15 @@ def haar_biases(rng, rank, dimensions, *, draws):
 
 
 def isotropic_model(basis, rng, *, noise):
-    """Unit signals along given directions, a Haar subspace of equal size beside it, noise of equal variance in both.
+    """Unit signals along given directions, a Haar subspace of equal size beside it, isotropic noise in both.
 
     Parameters
     ----------
     basis : ndarray, shape (d, r)
         Orthonormal columns: the first modality's signal.
     rng : numpy.random.Generator
-    noise : float
-        Variance of every coordinate of either modality.
+    noise : (float, float)
+        Noise variances of the two modalities.
 
     Returns
     -------
@@ -281,7 +281,7 @@ def isotropic_model(basis, rng, *, noise):
     """
     dimension, rank = basis.shape
     other, unit = spiked_model.random_frames(rng, dimension, rank), np.ones(rank)
-    return spiked_model.SpikedModel(basis, other, unit, unit, noise, noise)
+    return spiked_model.SpikedModel(basis, other, unit, unit, *noise)
 
 
 def variance_ratios(rng, rank, dimension, n, *, noise, draws):

@@ -39,7 +39,8 @@ def next_order(model, n, *, share):
     """Relative next-order term of the squared error of the left subspace, for unit signals and isotropic noise.
 
     Obtained from the third-order expansion of the singular subspace: ``E|sin|^2 = first order * (1 + this)``, up to
-    terms of the order of its square.
+    terms of the order of its square. The last term comes from the centring: n pairs count as n - 1, and the negatives
+    hold the unobserved true pairs, so that the signal is ``1 - share n / (n - 1)`` and not ``1 - share``.
 
     Parameters
     ----------
@@ -64,7 +65,8 @@ def next_order(model, n, *, share):
     right, seen = 1 - np.asarray(share), (1 + a) * (1 + b)
     noise = (q - r) * b * (b * (1 + a) / (1 + b) - 2) - (p + 1) * a * (1 + b)
     inside = r * seen + right + 2 * seen + 2 * r * right
-    return ((noise + inside) / right**2 + 2 * (q - r) * b / (1 + b) - 2 * (r + 1)) / n
+    centring = (2 - right) / right
+    return ((noise + inside) / right**2 + 2 * (q - r) * b / (1 + b) - 2 * (r + 1) + centring) / n
 
 
 def sweep(models, sizes, shares):

@@ -190,7 +190,7 @@ def main(arguments=None):
         if options.command in ("run", "store"):
             return run(options.notebook, store=options.command == "store")
         if options.command == "claims":
-            print(pages.table(runtime.output_folder(os.environ)))
+            print(pages.table(runtime.settings(os.environ | {"STRICT": "1"})["output"]))
             return 0
         found = (pages.compare_by_id if options.by_id else pages.compare)(options.stored, options.fresh)
         print("\n".join(found) if found else "ledgers and plotted numbers agree with the stored ones")

@@ -114,6 +114,7 @@ def split(images, rng, *, sizes):
     >>> len(train), len(test)
     (1297, 500)
     """
+    sizes = [int(size) for size in sizes]  # sums of narrow integers would wrap around
     if min(sizes, default=0) < 1 or sum(sizes) > len(images):
         raise ValueError(
             f"sizes {tuple(sizes)} do not fit: expected positive numbers with a sum of at most {len(images)}"
@@ -173,18 +174,20 @@ def fashion_mnist(part, *, cache=None, download=False, report=None):
     """
     if part not in ("train", "test"):
         raise ValueError(f"part is {part!r}, expected 'train' or 'test'")
-    cache = Path(cache) if cache is not None else cache_folder() / "fashion-mnist"
-    folders = [cache, DEBIAN] if part == "train" else [REPOSITORY]
+    folders = [REPOSITORY]
+    if part == "train":
+        cache = Path(cache) if cache is not None else _own_folder("fashion-mnist", needed=False)
+        folders = [DEBIAN] if cache is None else [cache, DEBIAN]
     prefix = "train" if part == "train" else "t10k"
     contents = []
     for name in (f"{prefix}-images-idx3-ubyte.gz", f"{prefix}-labels-idx1-ubyte.gz"):
         digest, size = FASHION_CONTENT[name]
         path = next((folder / name for folder in folders if (folder / name).exists()), None)
         if path is None:
-            addresses = [base + name for base in FASHION_ADDRESSES]
-            path = _download(
-                addresses, folders, name, cache if download else None, report, _content_check(digest, size)
-            )
+            addresses, target = [base + name for base in FASHION_ADDRESSES], None
+            if download:
+                target = Path(cache) if cache is not None else _own_folder("fashion-mnist", needed=True)
+            path = _download(addresses, folders, name, target, report, _content_check(digest, size))
         contents.append(_uncompressed(path.read_bytes(), path, digest, size))
     images, labels = (parse_idx(content) for content in contents)
     return _images(images, labels, classes=10)
@@ -218,7 +221,7 @@ def cifar10(part, *, folder=None, download=False, report=None):
     """
     if part not in CIFAR_FILES:
         raise ValueError(f"part is {part!r}, expected 'train' or 'test'")
-    folder = Path(folder) if folder is not None else cache_folder() / "cifar-10"
+    folder = Path(folder) if folder is not None else _own_folder("cifar-10", needed=True)
     path = folder / CIFAR_ARCHIVE
 
     def check(content, where):
@@ -277,10 +280,29 @@ def byte_images(name, part):
 
 
 def cache_folder():
-    """The platform's folder for data that can be had again, with this collection's name."""
-    home = Path.home()
+    """The platform's folder for data that can be had again, with this collection's name.
+
+    Raises
+    ------
+    DataUnavailable
+        If the user has no home folder.
+    """
+    try:
+        home = Path.home()
+    except RuntimeError as error:
+        raise DataUnavailable("this user has no home folder to keep data in: set HOME to one") from error
     places = {"darwin": home / "Library" / "Caches", "win32": home / "AppData" / "Local"}
     return places.get(sys.platform, home / ".cache") / "contrastive-theory-checked"
+
+
+def _own_folder(name, *, needed):
+    """A data set's part of the cache; without a home a refusal, or None where other places may do."""
+    try:
+        return cache_folder() / name
+    except DataUnavailable:
+        if needed:
+            raise
+        return None
 
 
 def parse_idx(content):

@@ -88,13 +88,15 @@ def values(method, scores, *, clip=None, log_baseline=None):
     ------
     ValueError
         For an unknown method, a missing or superfluous option, scores that are not square, hold a NaN or, but for
-        InfoNCE, no second pair.
+        InfoNCE, no second pair, or a baseline that does not fit the scores.
 
     >>> values("infonce", torch.zeros(4, 4)).item()
     0.0
     """
     validation.require_square("scores", scores)
     _check_options(method, clip, log_baseline, scores.shape[-1])
+    if log_baseline is not None:
+        _check_baseline(log_baseline, scores.shape)
     if method == "infonce":
         per_anchor = losses.infonce_from_scores(scores, temperature=1.0, positive_in_denominator=True)
         return math.log(scores.shape[-1]) - per_anchor.mean(-1)
@@ -176,11 +178,12 @@ def from_pairs(method, critic, first, second, *, anchors=None, block=1024, clip=
     Raises
     ------
     ValueError
-        If the two sides do not correspond, or as :func:`values`.
+        If the two sides do not correspond, the critic or the baseline gives another shape or a NaN, or as
+        :func:`values`.
     """
     if first.ndim == 2:
         first, second = first[None], second[None]
-    if first.shape[:2] != second.shape[:2] or first.ndim < 3:
+    if first.shape[:2] != second.shape[:2] or first.ndim < 3 or len(first) == 0:
         raise ValueError(f"first has shape {tuple(first.shape)} and second {tuple(second.shape)}: pairs correspond")
     count = first.shape[1]
     rows = count if anchors is None else anchors
@@ -244,7 +247,7 @@ def block_sweep(critic, first, second, candidates):
     Raises
     ------
     ValueError
-        If a K does not divide N, or a score is NaN.
+        If a K does not divide N, or the critic gives another shape or a NaN.
 
     >>> [e.trials for e in block_sweep(lambda x, y: x @ y.mT, torch.ones(8, 1), torch.ones(8, 1), [2, 4])]
     [4, 2]
@@ -256,12 +259,11 @@ def block_sweep(critic, first, second, candidates):
         with torch.no_grad():
             if total is not None and count == 2 * before:
                 anchors, others = (side.unflatten(0, (-1, 2, before)) for side in (first, second))
-                added = critic(anchors, others.flip(1)).logsumexp(-1).flatten()
+                added = _scores(critic, anchors, others.flip(1), 3).logsumexp(-1).flatten()
                 total = torch.logaddexp(total, added)
             else:
-                scores = critic(*(side.unflatten(0, (-1, count)) for side in (first, second)))
+                scores = _scores(critic, *(side.unflatten(0, (-1, count)) for side in (first, second)), 2)
                 positive, total = scores.diagonal(dim1=-2, dim2=-1).flatten(), scores.logsumexp(-1).flatten()
-        validation.require_numbers("scores", total - positive)
         before = count
         per_batch = (total - positive).unflatten(0, (-1, count)).mean(-1)
         found.append(summary("infonce", math.log(count) - per_batch, count))
@@ -302,8 +304,15 @@ def summary(method, batches, candidates):
     Returns
     -------
     Estimate
+
+    Raises
+    ------
+    ValueError
+        If a value is NaN, as scores of plus infinity make it: no bound then holds.
     """
-    count = batches.numel()
+    count, undefined = batches.numel(), int(batches.isnan().sum())
+    if undefined:
+        raise ValueError(f"the {method} value is NaN in {undefined} of {count} batches: are scores infinite?")
     error = float(batches.std()) / math.sqrt(count) if count > 1 else math.nan
     return Estimate(float(batches.mean()), error, candidates, count, method, method in LOWER_BOUNDS)
 
@@ -334,13 +343,15 @@ def _streamed(method, critic, first, second, block, clip, baseline):
         total, positive = None, None
         for left in range(0, count, block):
             y = second[left : left + block]
-            scores = critic(x, y)
+            scores = _scores(critic, x, y, 1)
             own = torch.arange(top, top + len(x), device=scores.device)[:, None] - left
             own = own == torch.arange(len(y), device=scores.device)
             here = torch.where(own, scores, 0).sum(-1)
             negative = scores
             if method != "infonce":
                 log_a = baseline(y) if baseline is not None else None
+                if log_a is not None:
+                    _check_baseline(log_a, scores.shape)
                 here, negative = _prepared_block(method, here, own, scores, clip, log_a)
             part = negative.logsumexp(-1)
             total = part if total is None else torch.logaddexp(total, part)
@@ -352,6 +363,25 @@ def _streamed(method, critic, first, second, block, clip, baseline):
     if method == "js":
         positive = positive + 1
     return _combined(method, positive, total.logsumexp(0) - math.log(rows * (count - 1)))
+
+
+def _scores(critic, first, second, axes):
+    """What a critic gives, refused if it is no score of every pair; `axes` lead to the rows, theirs included."""
+    scores = critic(first, second)
+    expected = (*first.shape[:axes], second.shape[axes - 1])
+    if scores.shape != expected:
+        raise ValueError(f"the critic gave scores of shape {tuple(scores.shape)}, expected {expected}: one a pair")
+    validation.require_numbers("scores", scores)
+    return scores
+
+
+def _check_baseline(log_baseline, shape):
+    if log_baseline.shape not in (shape[-1:], shape[:-2] + shape[-1:]):
+        raise ValueError(
+            f"the baseline has shape {tuple(log_baseline.shape)} for scores of shape {tuple(shape)}, expected one "
+            f"value a column"
+        )
+    validation.require_numbers("the baseline", log_baseline)
 
 
 def _prepared_block(method, positive, own, scores, clip, log_baseline):

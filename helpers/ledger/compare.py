@@ -99,4 +99,4 @@ def _compare(found, where, old, new, agreement, threshold=None):
 def _same_resolution(old, new):
     if old is None or new is None:
         return old == new
-    return max(old, new) <= ROUNDING or 0.5 <= old / new <= 2
+    return max(old, new) <= ROUNDING or max(old, new) <= 2 * min(old, new)

@@ -1,22 +1,35 @@
-"""Contrastive losses from scores and from features, their kernels, and the family of pair losses."""
+"""Contrastive losses from scores and from features, their kernels, and the families of pair losses.
 
-from .scores import (
+The folder needs torch alone and imports nothing outside itself: copy it and it works.
+"""
+
+from .features import (
     REDUCTIONS,
-    bank_infonce_from_scores,
+    bank_infonce,
     clip,
-    clip_from_scores,
     infonce,
-    infonce_from_scores,
     kernel_infonce,
-    mixture_from_scores,
     ntxent,
-    ntxent_from_scores,
+    siglip,
     spectral_contrastive,
+    supcon,
+    supcon_across,
+    unequal,
+)
+from .scores import (
+    bank_infonce_from_scores,
+    clip_from_scores,
+    infonce_from_scores,
+    mixture_from_scores,
+    ntxent_from_scores,
+    siglip_from_scores,
     spectral_contrastive_from_scores,
+    supcon_from_scores,
 )
 
 __all__ = [
     "REDUCTIONS",
+    "bank_infonce",
     "bank_infonce_from_scores",
     "clip",
     "clip_from_scores",
@@ -26,6 +39,12 @@ __all__ = [
     "mixture_from_scores",
     "ntxent",
     "ntxent_from_scores",
+    "siglip",
+    "siglip_from_scores",
     "spectral_contrastive",
     "spectral_contrastive_from_scores",
+    "supcon",
+    "supcon_across",
+    "supcon_from_scores",
+    "unequal",
 ]

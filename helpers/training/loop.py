@@ -175,6 +175,8 @@ def fit(
     if epochs < 0 or (not stream and not 1 <= (batch or 0) <= len(data)):
         of_rows = "a stream" if stream else f"{len(data)} rows: expected >= 0 and 1 to {len(data)}"
         raise ValueError(f"epochs is {epochs} and batch {batch} for {of_rows}")
+    # NumPy's numbers become Python's: a float32 among them would turn the optimiser's arithmetic to single precision.
+    learning_rate, weight_decay, seed = float(learning_rate), float(weight_decay), int(seed)
     if every < 1:
         raise ValueError(f"every is {every}, expected at least one epoch between two checkpoints")
     if optimiser not in OPTIMISERS:
@@ -186,7 +188,7 @@ def fit(
     steps = 1 if stream else len(data) // batch
     settings = {
         "rows": None if stream else len(data),
-        "batch": batch,
+        "batch": None if batch is None else int(batch),
         "learning_rate": learning_rate,
         "weight_decay": weight_decay,
         "optimiser": optimiser,

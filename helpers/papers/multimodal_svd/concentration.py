@@ -153,14 +153,14 @@ def exceedances(matrices, left, right, *, level, constant):
 def signal_extremes(rng, *, n, rank, dimension, noise, condition, draws):
     """Extremes over n samples of the norms and forms of lemma 9.1, relative to their scales.
 
-    Signal variances fall linearly from 1 to 1 / condition, the same in both modalities; isotropic noise.
+    Signal variances fall linearly from 1 to 1 / condition, the same in both modalities; isotropic noise in both.
 
     Parameters
     ----------
     rng : numpy.random.Generator
     n, rank, dimension, draws : int
-    noise : float
-        Variance of every coordinate.
+    noise : (float, float)
+        Variances of every coordinate of the two modalities.
     condition : float >= 1
         kappa squared.
 
@@ -174,9 +174,9 @@ def signal_extremes(rng, *, n, rank, dimension, noise, condition, draws):
     """
     strength = np.linspace(1, 1 / condition, rank)  # singular values of Sigma, too
     latent, left, right = rng.standard_normal((3, draws, n, rank))
-    signal, left, right = latent * np.sqrt(strength), left * np.sqrt(noise), right * np.sqrt(noise)
+    signal, left, right = latent * np.sqrt(strength), left * np.sqrt(noise[0]), right * np.sqrt(noise[1])
     inside = np.linalg.norm(signal + left, axis=-1)
-    norm = np.sqrt(inside**2 + noise * rng.chisquare(dimension - rank, size=(draws, n)))
+    norm = np.sqrt(inside**2 + noise[0] * rng.chisquare(dimension - rank, size=(draws, n)))
     crossed = np.abs(np.sum(strength * (left * signal + signal * right + left * right), axis=-1))
     deviation = np.abs(np.sum(strength * (signal**2 - strength), axis=-1))
     root = np.sqrt(np.log(n))

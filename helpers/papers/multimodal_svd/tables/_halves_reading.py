@@ -107,6 +107,12 @@ def arm_table(recording):
     return ["unpaired images", "right guesses", "retrieval", *differences], rows
 
 
+def memorised(recording, *, share=0.5):
+    """Mean share of the wrong training pairs that are retrieved after the last step, by n: dict of int to float."""
+    (n, shares), found = cells(recording), values(recording, "fitted wrong").mean(axis=0)
+    return {int(n[k]): float(found[k]) for k in np.flatnonzero(shares == share)}
+
+
 def _interval(found):
     return statistics.against(found, np.zeros(len(found)), comparisons=len(COMPARED))
 

@@ -144,8 +144,8 @@ FAULTS = [
     cell(
         "equal weights of the two losses",
         "SC-K5",
-        "whole = 0.3 * ntxent(z, 1) + 0.7",
-        "whole = 0.5 * ntxent(z, 1) + 0.5",
+        "slice(32, 64)), share=0.3):",
+        "slice(32, 64)), share=0.5):",
     ),
     cell(
         "growth of lambda_3 for lambda_2",

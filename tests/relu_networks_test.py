@@ -99,6 +99,22 @@ def test_dead_units_do_not_count():
     assert relu_networks.numerical_rank(relu_networks.singular_values(first)).item() == 2
 
 
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_rank_and_participation_ratio_do_not_see_a_scale(scale):
+    singular = torch.tensor([[1.0, 0.5, 2e-3, 5e-4], [3.0, 1e-4, 1e-5, 0.0]], dtype=FLOAT)
+    assert relu_networks.numerical_rank(scale * singular).tolist() == [3, 1]
+    assert torch.allclose(
+        relu_networks.participation_ratio(scale * singular), relu_networks.participation_ratio(singular)
+    )
+
+
+def test_liveness_does_not_see_a_scale():
+    first = torch.tensor([[1.0, 0.0], [0.005, 0.0]], dtype=FLOAT)
+    second = torch.tensor([[1.0, 1.0]], dtype=FLOAT)
+    for scale in (1e-6, 1.0, 1e6):
+        assert relu_networks.live_units(scale * first, second / scale**2).tolist() == [True, False]
+
+
 def test_cones_of_two_opposed_units():
     covariance = torch.tensor([[2.0, -1.0], [-1.0, 1.5]], dtype=FLOAT)
     first = torch.eye(2, dtype=FLOAT)

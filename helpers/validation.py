@@ -1,4 +1,4 @@
-"""What the torch rooms refuse: matrices that are not square, NaN, rows that are no law, scales that are not positive.
+"""What the torch packages refuse: matrices that are not square, NaN, scales that are not positive.
 
 Every message repeats what came in. Inside ``torch.func.vmap`` no value can be looked at: only shapes are checked there.
 """
@@ -34,35 +34,6 @@ def require_numbers(name, values):
         raise ValueError(f"{name} has dtype {values.dtype}, expected a floating type")
     if any_true(torch.isnan(values)):
         raise ValueError(f"{name} holds a NaN")
-
-
-def require_finite_rows(name, features):
-    """Raise ``ValueError`` for a matrix that is not floating or has a NaN or an infinity, naming the first bad rows."""
-    if not features.is_floating_point():
-        raise ValueError(f"{name} have dtype {features.dtype}, expected a floating type")
-    if not any_true(~torch.isfinite(features.detach().sum(dtype=torch.promote_types(features.dtype, torch.float32)))):
-        return
-    bad = (~torch.isfinite(features.detach()).all(-1)).nonzero().flatten().tolist()
-    if bad:  # a sum may overflow over finite rows
-        named = ", ".join(map(str, bad[:5])) + (", ..." if len(bad) > 5 else "")
-        raise ValueError(f"{name} hold a NaN or an infinity in {len(bad)} of {len(features)} rows: {named}")
-
-
-def require_candidates(candidates, removed):
-    """Raise ``ValueError`` unless a denominator keeps somebody."""
-    if candidates <= removed:
-        raise ValueError(f"{candidates} candidate(s) of which {int(removed)} do not count: the denominator is empty")
-
-
-def require_stochastic(name, transition):
-    """Raise ``ValueError`` unless every row is a probability vector, up to rounding of its sum."""
-    sums = transition.sum(-1)
-    rounding = 64 * transition.shape[-1] * torch.finfo(transition.dtype).eps
-    if any_true((transition < 0) | ((sums - 1).abs() > rounding)[..., None]):
-        raise ValueError(
-            f"{name} is not row-stochastic: row sums from {sums.min():g} to {sums.max():g}, "
-            f"smallest entry {transition.min():g}"
-        )
 
 
 def any_true(condition):

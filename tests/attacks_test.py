@@ -158,6 +158,141 @@ def test_cap_maximum_is_the_length_inside_and_the_cosine_outside():
 
 
 @pytest.mark.parametrize(
+    ("dtype", "size"),
+    [
+        (torch.float32, 1e-44),  # no number below 1.2e-38 has all its digits
+        (torch.float32, 1e-23),
+        (torch.float32, 1e20),
+        (torch.float32, 3e38),
+        (torch.float64, 1e-200),
+        (torch.float64, 1e200),
+        (torch.float16, 1e-6),
+        (torch.float16, 3e4),
+        (torch.bfloat16, 1e-30),
+    ],
+)
+def test_the_size_of_a_gradient_does_not_matter(dtype, size):
+    gradient = torch.tensor([[1.0, 1.0, 1.0], [2.0, -1.0, 0.0]], dtype=torch.float64)
+    held = (gradient / 2 * size).to(dtype)  # as the type holds it
+    exact = held.double() / size
+    rounding = 4 * torch.finfo(dtype).eps
+    step = attacks.steepest(held, 0.5, norm=2).double()
+    assert torch.allclose(step, 0.5 * exact / exact.norm(dim=1, keepdim=True), rtol=rounding, atol=0)
+    for norm in (1, 1.5, 2, 3, INFINITY):
+        if size >= 1e38 or (dtype == torch.float16 and size > 1):
+            break  # the norm itself is beyond the type
+        expected = attacks.dual_norm(exact, norm) * size
+        smallest = torch.finfo(dtype).smallest_normal * torch.finfo(dtype).eps
+        assert torch.allclose(attacks.dual_norm(held, norm).double(), expected, rtol=2 * rounding, atol=smallest)
+
+
+def test_ordinary_gradients_keep_every_digit():
+    """The scale is a power of two: what was right before has the same bits."""
+    gradient = torch.randn(100, 7, generator=generator())
+    plain = 0.3 * gradient / torch.linalg.vector_norm(gradient, dim=-1, keepdim=True)
+    assert torch.equal(attacks.steepest(gradient, 0.3, norm=2), plain)
+    assert torch.equal(attacks.dual_norm(gradient, 2), torch.linalg.vector_norm(gradient, dim=-1))
+
+
+@pytest.mark.parametrize(
+    ("step", "radius"), [(1e20, 1.0), (3e38, 0.5), (1e-23, 1e-24), (1e30, 1e25), (1e-3, 1e-30), (1.0, 1e-44)]
+)
+def test_projection_at_the_ends_of_float32(step, radius):
+    points = torch.tensor([[0.6, -0.8, 0.0]]) * step
+    ended = attacks.project(points, torch.zeros(1, 3), radius, norm=2)
+    rounding = 1e-6 * radius + 3e-45
+    assert torch.allclose(ended.double(), torch.tensor([[0.6, -0.8, 0.0]]).double() * radius, rtol=0, atol=rounding)
+    boxed = attacks.project(points, torch.zeros(1, 3), radius, norm=2, low=0.0, high=1e38)
+    assert boxed[0, 1] == 0  # the range stops it at once, the rest goes on to the rim or to the point
+    assert boxed[0, 0].double() == pytest.approx(min(0.6 * step, radius), abs=rounding)
+    inside = attacks.project(points, torch.zeros(1, 3), min(2 * step, 1e60), norm=2)
+    assert torch.equal(inside, points)
+    assert torch.equal(attacks.project(points, torch.zeros(1, 3), INFINITY, norm=2), points)
+
+
+@pytest.mark.parametrize("norm", [2, INFINITY])
+@pytest.mark.parametrize("bad", [0, 2, 4])
+def test_a_start_that_is_nan_spoils_no_other(norm, bad):
+    centres = torch.zeros(2, 3)
+    starts = torch.cat([centres[None], attacks.random_points(centres, 0.5, norm=norm, count=4, generator=generator())])
+    clean = torch.cat([starts[:bad], starts[bad + 1 :]])
+    starts[bad] = math.nan
+    options = {"radius": 1.0, "norm": norm, "step_sizes": [0.3] * 5}
+    found = attacks.pgd(lambda p: p.sum(-1), centres, starts, **options)
+    alone = attacks.pgd(lambda p: p.sum(-1), centres, clean, **options)
+    assert torch.equal(found.values, alone.values)
+    assert torch.equal(found.points, alone.points)
+    assert not found.values.isnan().any()
+
+
+def test_a_loss_that_is_nan_somewhere_is_attacked_elsewhere():
+    def loss(points):  # the logarithm has no value left of -1/2
+        return -(points[..., 0] + 0.5).log()
+
+    centres = torch.zeros(4, 1)
+    found = attacks.pgd(loss, centres, centres[None], radius=1.0, norm=2, step_sizes=[0.4, 0.4])
+    assert torch.allclose(found.values, torch.tensor(0.1).log().neg().expand(4))  # the last step falls off the edge
+    drawn = attacks.random_search(loss, centres, radius=1.0, norm=2, draws=50, generator=generator())
+    assert drawn.values.isfinite().all()
+    assert torch.equal(drawn.values, loss(drawn.points))
+    never = attacks.pgd(lambda p: p.sum(-1) * math.nan, centres, centres[None], radius=1.0, norm=2, step_sizes=[0.1])
+    assert never.values.isnan().all()
+    assert torch.equal(never.points, centres)
+
+
+def test_a_path_ends_where_the_gradient_has_no_value():
+    centres = torch.zeros(1, 2)
+    starts = torch.stack([centres, centres + 0.1])
+    root = attacks.pgd(lambda p: p.norm(dim=-1).sqrt(), centres, starts, radius=1.0, norm=2, step_sizes=[0.5, 0.5])
+    assert root.values.item() == pytest.approx(1.0)  # the gradient at the centre is a NaN
+    with pytest.raises(ValueError, match="gradient holds a NaN or an infinity"):
+        attacks.fgsm(lambda p: p.norm(dim=-1).sqrt(), centres, radius=1.0, norm=2)
+
+
+@pytest.mark.parametrize("off", [torch.no_grad, torch.inference_mode])
+def test_attacks_take_gradients_where_they_are_switched_off(off):
+    x, loss = problem()
+    options = {"radius": 0.3, "norm": 2}
+    expected = attacks.pgd(loss, x, x[None], step_sizes=[0.1] * 3, **options), attacks.fgsm(loss, x, **options)
+    with off():
+        fresh = x.clone()  # made here: without gradients for good
+        found = attacks.pgd(loss, fresh, fresh[None], step_sizes=[0.1] * 3, **options)
+        assert torch.equal(found.points, expected[0].points)
+        assert torch.equal(attacks.fgsm(loss, fresh, **options), expected[1])
+
+
+WRONG_LOSSES = {
+    "a mean": (lambda p: p.mean(), r"shape \(\) for points of shape .*one value a point"),
+    "one value an image": (lambda p: p.flatten(-3).sum(-1), r"images have to be flattened"),
+    "a coordinate kept": (lambda p: p.sum(-1, keepdim=True), r"one value a point"),
+    "a number": (lambda p: 1.0, "gave a float"),
+}
+
+
+@pytest.mark.parametrize(("loss", "message"), WRONG_LOSSES.values(), ids=WRONG_LOSSES)
+@pytest.mark.parametrize("attack", ["pgd", "pgd without steps", "fgsm", "random search"])
+def test_a_loss_has_to_give_one_value_a_point(loss, message, attack):
+    images = torch.rand(5, 1, 4, 4, generator=generator())
+    options = {"radius": 0.1, "norm": 2}
+    calls = {
+        "fgsm": lambda: attacks.fgsm(loss, images, **options),
+        "random search": lambda: attacks.random_search(loss, images, draws=2, generator=generator(), **options),
+        "pgd": lambda: attacks.pgd(loss, images, images[None], step_sizes=[0.1], **options),
+        "pgd without steps": lambda: attacks.pgd(loss, images, images[None], step_sizes=[], **options),
+    }
+    with pytest.raises(ValueError, match=message):
+        calls[attack]()
+
+
+def test_a_loss_cut_from_its_points_is_named():
+    x = torch.zeros(2, 3)
+    weight = torch.ones(3, requires_grad=True)
+    for loss in (lambda p: p.detach() @ weight, lambda p: p.detach().sum(-1)):
+        with pytest.raises(ValueError, match="does not depend on the points"):
+            attacks.fgsm(loss, x, radius=1.0, norm=2)
+
+
+@pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda x: attacks.project(x, x, 1.0, norm=3), "norm is 3"),
@@ -166,6 +301,18 @@ def test_cap_maximum_is_the_length_inside_and_the_cosine_outside():
         (lambda x: attacks.pgd(lambda p: p.sum(-1), x, x, radius=1.0, norm=2, step_sizes=[]), "starts has shape"),
         (lambda x: attacks.cap_half_angle(1.0, [0.5, 2.0]), "holds the origin"),
         (lambda x: attacks.dual_norm(x, 0.5), "norm is 0.5"),
+        (lambda x: attacks.steepest(x, 1.0, norm=3), "norm is 3"),
+        (lambda x: attacks.steepest(x, -1.0, norm=2), "radius is -1.0"),
+        (lambda x: attacks.steepest(x, math.nan, norm=2), "radius is nan"),
+        (lambda x: attacks.steepest(x + math.nan, 1.0, norm=2), "gradient holds a NaN"),
+        (lambda x: attacks.steepest(x - math.inf, 1.0, norm=1), "gradient holds a NaN or an infinity"),
+        (lambda x: attacks.fgsm(lambda p: p.sum(-1), x + math.nan, radius=1.0, norm=2), "centre holds a NaN"),
+        (lambda x: attacks.project(x, x + math.nan, 1.0, norm=2, low=0.0, high=1.0), "centre holds a NaN"),
+        (lambda x: attacks.project(x, x.byte(), 1.0, norm=2), "centres have dtype torch.uint8"),
+        (lambda x: attacks.project(x, x.numpy(), 1.0, norm=2), "centres have type ndarray"),
+        (lambda x: attacks.fgsm(lambda p: p.sum(-1), x.tolist(), radius=1.0, norm=2), "centres have type list"),
+        (lambda x: attacks.pgd(lambda p: p.sum(-1), x, x[None], radius=1, norm=2, step_sizes=[-1]), "step_sizes are"),
+        (lambda x: attacks.random_points(x, 1.0, norm=2, count=0, generator=generator()), "count is 0"),
     ],
 )
 def test_refusals(call, message):

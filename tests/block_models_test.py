@@ -64,6 +64,27 @@ def test_pair_numbers_of_a_block_are_a_bijection():
     assert rows.tolist() == [1_999_998, 1_999_997]
 
 
+@pytest.mark.parametrize("dtype", [np.int8, np.int16, np.int32, np.uint8, np.uint32, np.uint64])
+def test_the_type_of_the_sizes_does_not_matter(dtype, rng):
+    chances = [[0.3, 0.2], [0.2, 0.1]]  # 100 * 100 pairs are more than 8 bits hold
+    expected = block_models.sample([100, 100], chances, np.random.default_rng(0))
+    found = block_models.sample(np.array([100, 100], dtype=dtype), chances, np.random.default_rng(0))
+    assert found.shape == (200, 200)
+    assert (found != expected).nnz == 0
+
+
+def test_more_pairs_than_32_bits_number(rng):
+    sizes = np.array([70_000, 70_000], dtype=np.int32)
+    adjacency, labels = block_models.two_level(sizes, 0.0, 1e-6, rng)
+    expected = 70_000**2 * 1e-6  # a Poisson number of edges, up to the fifth digit of its law
+    assert abs(adjacency.nnz / 2 - expected) <= 5 * np.sqrt(expected)
+    assert np.bincount(labels).tolist() == [70_000, 70_000]
+    rows, columns = adjacency.nonzero()
+    assert (labels[rows] != labels[columns]).all()
+    spread = np.abs(rows[labels[rows] == 0].mean() - 35_000)  # the edges are all over the block
+    assert spread <= 5 * 70_000 / np.sqrt(12 * expected)
+
+
 @pytest.mark.parametrize(
     ("sizes", "chances", "message"),
     [

@@ -29,14 +29,6 @@ def test_numbers():
         validation.require_numbers("scores", torch.arange(3))
 
 
-def test_stochastic():
-    validation.require_stochastic("law", torch.full((2, 3), 1 / 3))
-    with pytest.raises(ValueError, match="law is not row-stochastic: row sums from 2 to 2"):
-        validation.require_stochastic("law", torch.ones(2, 2))
-    with pytest.raises(ValueError, match="smallest entry -1"):
-        validation.require_stochastic("law", torch.tensor([[2.0, -1.0]]))
-
-
 def test_values_are_not_looked_at_inside_vmap_but_other_errors_pass():
     doubled = torch.func.vmap(lambda x: (validation.require_numbers("x", x), 2 * x)[1])(torch.ones(3))
     assert doubled.tolist() == [2.0, 2.0, 2.0]

@@ -157,6 +157,53 @@ def test_noise_scale_refuses_a_single_sample():
         sharpness.noise_scale(1.0, 1, 1)
 
 
+@pytest.mark.parametrize("size", [1e-40, 1e-23, 1e20, 1e30, 3e38])
+def test_the_size_of_a_gradient_does_not_matter(size):
+    gradient = torch.tensor([1.0, 1.0, -1.0]) * size
+    step = torch.tensor([1.0, 1.0, -1.0]) * 0.5 / 3**0.5
+    assert torch.allclose(sharpness.sam_step(gradient, 0.5), step, rtol=1e-6)
+    assert torch.allclose(sharpness.asam_step(gradient, torch.ones(3), 0.5), step, rtol=1e-6)
+
+
+@pytest.mark.parametrize("size", [1e-30, 1e-12, 1e12, 1e25])
+@pytest.mark.parametrize("slope", [1e-30, 1e-12, 1e12, 1e30])
+def test_the_size_of_the_weights_scales_the_step(size, slope):
+    gradient, weights = torch.randn(2, 5, generator=torch.Generator().manual_seed(0))
+    expected = sharpness.asam_step(gradient.double(), weights.double(), 0.5) * size
+    found = sharpness.asam_step(gradient * slope, weights * size, 0.5)
+    assert torch.allclose(found.double(), expected, rtol=2e-6, atol=0)
+    lone = sharpness.asam_step(torch.tensor([1e-30, 1.0]), torch.tensor([size, 1.0]), 0.5)
+    assert lone.isfinite().all()
+    assert lone[1] == pytest.approx(0.5 / max(1, size * 1e-30), rel=1e-5)
+
+
+def test_ordinary_steps_keep_every_digit():
+    gradient, weights = torch.randn(2, 50, 5, generator=torch.Generator().manual_seed(0))
+    length = torch.linalg.vector_norm(weights.abs() * gradient, dim=-1, keepdim=True)
+    assert torch.equal(sharpness.asam_step(gradient, weights, 0.3), 0.3 * weights**2 * gradient / length)
+    plain = 0.3 * gradient / torch.linalg.vector_norm(gradient, dim=-1, keepdim=True)
+    assert torch.equal(sharpness.sam_step(gradient, 0.3), plain)
+
+
+@pytest.mark.parametrize(
+    ("gradient", "weights", "radius", "message"),
+    [
+        ([1.0, np.nan], [1.0, 1.0], 1.0, "gradient holds a NaN"),
+        ([1.0, np.inf], [1.0, 1.0], 1.0, "gradient holds a NaN or an infinity"),
+        ([1.0, 1.0], [1.0, 1.0], -1.0, "radius is -1.0"),
+        ([1.0, 1.0], [1.0, 1.0], np.nan, "radius is nan"),
+        ([1.0, 1.0], [np.nan, 1.0], 1.0, "parameters hold a NaN"),
+    ],
+)
+def test_steps_refuse(gradient, weights, radius, message):
+    gradient, weights = torch.tensor(gradient), torch.tensor(weights)
+    if not weights.isnan().any():
+        with pytest.raises(ValueError, match=message):
+            sharpness.sam_step(gradient, radius)
+    with pytest.raises(ValueError, match=message):
+        sharpness.asam_step(gradient, weights, radius)
+
+
 def test_steps_refuse_a_zero_gradient():
     with pytest.raises(ValueError, match="gradient is zero"):
         sharpness.sam_step(torch.zeros(3), 1.0)

@@ -49,6 +49,108 @@ def test_small_and_weighted_graphs(rng):
     assert np.abs(found.values - linalg.eigvalsh(normalised_laplacian(adjacency))[:8]).max() <= 1e-12
 
 
+def graph(found):
+    return sparse.csr_array(nx.to_scipy_sparse_array(found, dtype=float))
+
+
+def copies(adjacency, number):
+    return sparse.csr_array(sparse.block_diag([adjacency] * number))
+
+
+def weighted_ring():
+    """Rotation by half a turn is all the symmetry left; weights up and down keep pairs of equal eigenvalues."""
+    weights = np.tile([1.0, 2.0, 5.0], 40)
+    ring = sparse.diags_array([weights[:-1], weights[:-1]], offsets=[-1, 1], format="lil")
+    ring[0, -1] = ring[-1, 0] = weights[-1]
+    return sparse.csr_array(ring)
+
+
+REPEATED = {
+    "ring": (lambda: graph(nx.cycle_graph(300)), 3),
+    "ring, cut between pairs": (lambda: graph(nx.cycle_graph(300)), 5),
+    "ring of cliques": (lambda: graph(nx.ring_of_cliques(20, 10)), 3),
+    "square grid": (lambda: graph(nx.grid_2d_graph(20, 20)), 9),
+    "torus": (lambda: graph(nx.grid_2d_graph(15, 15, periodic=True)), 7),
+    "weighted ring": (weighted_ring, 6),
+    "hypercube": (lambda: graph(nx.hypercube_graph(8)), 12),
+    "complete": (lambda: graph(nx.complete_graph(60)), 7),
+    "star": (lambda: graph(nx.star_graph(80)), 5),
+    "copies of one graph": (lambda: copies(graph(nx.random_regular_graph(4, 60, seed=0)), 7), 20),
+    "copies of K(2, 2)": (lambda: copies(graph(nx.complete_bipartite_graph(2, 2)), 40), 100),
+    "two copies of K(2, 2)": (lambda: copies(graph(nx.complete_bipartite_graph(2, 2)), 2), 7),
+    "disconnected pairs of rings": (lambda: copies(graph(nx.cycle_graph(45)), 3), 17),
+}
+
+
+@pytest.mark.parametrize("solver", ["dense", "lanczos"])
+@pytest.mark.parametrize(("build", "count"), REPEATED.values(), ids=REPEATED)
+def test_every_copy_of_a_repeated_eigenvalue_is_found(build, count, solver):
+    adjacency = build()
+    laplacian = sparse.csgraph.laplacian(adjacency, normed=True).toarray()
+    expected = linalg.eigvalsh(laplacian)
+    for seed in range(3):
+        found = embedding.bottom(adjacency, count, rng=np.random.default_rng(seed), solver=solver)
+        assert np.abs(found.values - expected[:count]).max() <= 1e-8
+        assert np.abs(laplacian @ found.vectors - found.vectors * found.values).max() <= 1e-8
+        assert np.abs(found.vectors.T @ found.vectors - np.eye(count)).max() <= 1e-8
+
+
+def test_one_lanczos_run_misses_copies_that_the_deflated_runs_find(rng):
+    """Control: without the runs in what is left, the second copy of the ring's pair is lost."""
+    ring = graph(nx.cycle_graph(300)) / 2
+    values, _ = embedding._lanczos(lambda vector: ring @ vector.ravel() + 3 * vector.ravel(), 300, 3, 1e-9, rng, 20_000)
+    expected = 4 - np.sort(1 - np.cos(2 * np.pi * np.arange(300) / 300))[:3]
+    assert np.abs(np.sort(values)[::-1] - expected).max() > 1e-4
+
+
+def test_values_larger_than_the_dense_solver_takes():
+    found = embedding.bottom(graph(nx.cycle_graph(1_200)), 4, rng=np.random.default_rng(0))
+    expected = 1 - np.cos(2 * np.pi * np.array([0, 1, 1, 2]) / 1_200)
+    assert np.abs(found.values - expected).max() <= 1e-9
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_an_eigenvalue_above_the_cut_is_overlooked_only_by_a_start_that_all_but_lacks_it(seed):
+    spectrum = np.append(np.linspace(2, 3, 399), 3.02)
+
+    def none_above(share, cut=3.01, **options):
+        start = np.random.default_rng(seed).standard_normal(400)
+        start[-1] = np.sqrt(share) * np.linalg.norm(start[:-1])
+        return embedding._none_above(lambda vector: spectrum * vector, start, 2.0, cut, **options)
+
+    hidden = np.pi / 2 * 1e-12**2 / 400  # the share that a random start falls short of with chance 1e-12
+    assert not none_above(1.01 * hidden)
+    assert not none_above(1 / 400)
+    assert none_above(1e-100)  # control: the claim rests on the start being random
+    assert none_above(1 / 400, cut=3.03)  # and does hold where nothing lies above
+    assert not none_above(1 / 400, cut=3.02 + 1e-9, steps=50)  # undecided
+    assert embedding._none_above(lambda vector: spectrum * vector, np.zeros(400), 2.0, 3.01)  # an empty subspace
+
+
+def test_entries_given_twice_are_added_up(rng):
+    pieces = [0.1, 0.2, 0.3]  # summed in two orders they differ in the last digit
+    rows, columns = [0, 0, 0, 1, 1, 1, 1, 2], [1, 1, 1, 0, 0, 0, 2, 1]
+    adjacency = sparse.csr_array((3, 3))
+    adjacency.data = np.array([*pieces, *pieces[::-1], 1.0, 1.0])
+    adjacency.indices, adjacency.indptr = np.array(columns), np.array([0, 3, 7, 8])
+    stored = adjacency.nnz
+    found = embedding.bottom(adjacency, 2, rng=rng)
+    whole = sparse.csr_array(([sum(pieces), sum(pieces), 1.0, 1.0], ([0, 1, 1, 2], [1, 0, 2, 1])), shape=(3, 3))
+    assert np.abs(found.values - linalg.eigvalsh(normalised_laplacian(whole))[:2]).max() <= 1e-12
+    assert adjacency.nnz == stored  # the caller's matrix is left alone
+    as_triples = sparse.coo_array((adjacency.data, (rows, columns)), shape=(3, 3))
+    assert np.allclose(embedding.bottom(as_triples, 2, rng=rng).values, found.values, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [bool, np.int8, np.uint8, np.float32])
+def test_the_type_of_the_weights_does_not_matter(dtype, rng):
+    ring = graph(nx.cycle_graph(200))
+    wide = graph(nx.complete_graph(200))  # degrees that 8 bits do not hold
+    for adjacency in (ring, wide):
+        found = embedding.bottom(adjacency.astype(dtype), 3, rng=rng)
+        assert np.abs(found.values - embedding.bottom(adjacency, 3, rng=rng).values).max() <= 1e-12
+
+
 def test_missed_residual_is_an_error(rng):
     ring = sparse.csr_array(nx.to_scipy_sparse_array(nx.cycle_graph(3_000), dtype=float))
     with pytest.raises(ArithmeticError, match=r"Lanczos found . of 4 eigenpairs to 1.0e-12 in 2 restarts"):
@@ -63,9 +165,24 @@ def test_missed_residual_is_an_error(rng):
         (sparse.csr_array([[0.0, 1.0], [0.0, 0.0]]), 1, "not symmetric"),
         (sparse.csr_array([[0.0, -1.0], [-1.0, 0.0]]), 1, "negative weight"),
         (sparse.csr_array([[0.0, np.nan], [np.nan, 0.0]]), 1, "NaN"),
+        (sparse.csr_array([[0.0, 1.0], [1.0 + 1e-12, 0.0]]), 1, "entries differ by up to 1e-12"),
+        (sparse.csr_array([[0, 1j], [-1j, 0]]), 1, "dtype complex128"),
         (sparse.csr_array(np.ones((3, 3))), 3, "count is 3, expected 1 to 2"),
     ],
 )
 def test_refusals(adjacency, count, message, rng):
     with pytest.raises(ValueError, match=message):
         embedding.bottom(adjacency, count, rng=rng)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"tolerance": 0.0}, "tolerance is 0.0"),
+        ({"tolerance": np.nan}, "tolerance is nan"),
+        ({"solver": "lobpcg"}, "solver is 'lobpcg', expected one of auto, dense, lanczos"),
+    ],
+)
+def test_refused_options(options, message, rng):
+    with pytest.raises(ValueError, match=message):
+        embedding.bottom(sparse.csr_array(np.ones((3, 3))), 1, rng=rng, **options)

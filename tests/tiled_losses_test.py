@@ -146,8 +146,6 @@ def test_half_precision_is_summed_in_single(dtype):
     x, y = normal(9, 4).to(dtype), normal(9, 4).to(dtype)
     for name in NAMES:
         loss = families(0.5, True)[name][0]
-        if name == "spectral":
-            continue  # plain torch, in the precision it is given
         value, gradient, _ = value_and_gradients(loss, x, y)
         expected = value_and_gradients(loss, x.float(), y.float())
         assert value.dtype == torch.float32

@@ -1,9 +1,11 @@
 """Adversaries: exact projections, one-step and iterative attacks, random search, and closed-form worst cases.
 
 Inputs are vectors along the last axis (flatten images first). A loss is a callable that maps inputs of shape
-(..., d) to one value each, shape (...), and every attack *maximises* it. Starts carry a leading axis, so that all
-restarts are one batch. The allowed set is the ball of ``radius`` around each centre, cut with the data range
-[low, high] where one is given. Torch, differentiable losses, any device and floating type.
+(..., d) to one value each, shape (...), and every attack *maximises* it; another shape is refused, so that neither a
+mean nor unflattened images are attacked by mistake. Starts carry a leading axis, so that all restarts are one batch.
+The allowed set is the ball of ``radius`` around each centre, cut with the data range [low, high] where one is given.
+Attacks take gradients also where the caller has switched them off (``torch.no_grad``, ``torch.inference_mode``).
+Torch, differentiable losses, any device and floating type.
 """
 
 import math
@@ -11,7 +13,8 @@ from dataclasses import dataclass
 
 import torch
 
-from helpers import losses
+from helpers import losses, validation
+from helpers.optimise import scaling
 
 NORMS = (2, math.inf)
 
@@ -25,7 +28,7 @@ class Attack:
     points : Tensor, shape (..., d)
         Inside the allowed set.
     values : Tensor, shape (...)
-        The loss there.
+        The loss there; NaN only if it is NaN at every point that was tried.
     """
 
     points: torch.Tensor
@@ -56,7 +59,7 @@ def project(points, centres, radius, *, norm, low=-math.inf, high=math.inf):
     Raises
     ------
     ValueError
-        For another norm, a negative radius, or a centre outside the range.
+        For another norm, a negative radius, or centres that are no floating Tensor, hold a NaN or leave the range.
 
     >>> project(torch.tensor([3.0, 4.0]), torch.zeros(2), 1.0, norm=2)
     tensor([0.6000, 0.8000])
@@ -74,8 +77,13 @@ def _projection(centres, radius, norm, low, high):
 
 
 def _onto_ball(points, centres, radius, low, high):
-    step = points - centres
-    room = torch.where(step > 0, high - centres, centres - low) + 0 * step
+    step, radius, range_of = points - centres, float(radius), torch.finfo(centres.dtype)
+    if radius > range_of.max:
+        return (centres + step).clamp(low, high)
+    # Steps and lengths in units of powers of two near their sizes: squares stay in range and no digit changes.
+    unit, own = 2.0 ** (math.frexp(max(radius, range_of.tiny))[1] - 1), scaling.power_of_two(step)
+    whole, step, radius = step, step / own, radius / unit
+    room = (torch.where(step > 0, high - centres, centres - low) + 0 * step) / unit
     size = step.abs()
     wall = torch.where(size > 0, room / torch.where(size > 0, size, 1.0), math.inf)  # coordinate stops at t = wall
     order = wall.argsort(dim=-1)
@@ -89,8 +97,9 @@ def _onto_ball(points, centres, radius, low, high):
     )
     feasible = (reached.sqrt() <= wall_sorted).int()
     first = feasible.argmax(dim=-1, keepdim=True)
-    scale = torch.where(feasible.any(dim=-1, keepdim=True), reached.sqrt().gather(-1, first), 1.0).clamp(max=1.0)
-    return (centres + scale * step).clamp(low, high)
+    found = torch.where(feasible.any(dim=-1, keepdim=True), reached.sqrt().gather(-1, first), math.inf)
+    cut = torch.where(found * unit < own, unit * found * step, whole)  # t = 1 is the point itself
+    return (centres + cut).clamp(low, high)
 
 
 def steepest(gradient, radius, *, norm):
@@ -99,7 +108,8 @@ def steepest(gradient, radius, *, norm):
     Parameters
     ----------
     gradient : Tensor, shape (..., d)
-    radius : float
+        Of any size: only its direction counts.
+    radius : float, or Tensor that broadcasts against (..., 1); >= 0
     norm : 1, 2 or math.inf
         Norm of the step; the growth is ``radius * dual_norm(gradient)``.
 
@@ -107,15 +117,27 @@ def steepest(gradient, radius, *, norm):
     -------
     Tensor, shape (..., d)
 
+    Raises
+    ------
+    ValueError
+        For another norm, a radius that is negative or NaN, or a gradient with a NaN or an infinity.
+
     >>> steepest(torch.tensor([3.0, -4.0]), 1.0, norm=1)
     tensor([ 0., -1.])
     """
+    if norm not in (1, *NORMS):
+        raise ValueError(f"norm is {norm}, expected 1, 2 or math.inf")
+    if validation.any_true(~(torch.as_tensor(radius) >= 0)):
+        raise ValueError(f"radius is {radius}, expected a number >= 0")
+    if validation.any_true(~torch.isfinite(gradient)):
+        raise ValueError("gradient holds a NaN or an infinity: no direction is steepest")
     if norm == math.inf:
         return radius * gradient.sign()
     if norm == 1:
         largest = torch.nn.functional.one_hot(gradient.abs().argmax(dim=-1), gradient.shape[-1])
         return radius * largest.to(gradient.dtype) * gradient.sign()
-    length = _length(gradient, norm)
+    gradient = gradient / scaling.power_of_two(gradient)
+    length = torch.linalg.vector_norm(gradient, dim=-1, keepdim=True)
     return radius * gradient / torch.where(length > 0, length, 1.0)
 
 
@@ -128,7 +150,8 @@ def dual_norm(vectors, norm):
     if not norm >= 1:
         raise ValueError(f"norm is {norm}, expected a number >= 1")
     dual = {1: math.inf, math.inf: 1}.get(norm) or norm / (norm - 1)
-    return torch.linalg.vector_norm(vectors, ord=dual, dim=-1)
+    scale = scaling.power_of_two(vectors)
+    return scale[..., 0] * torch.linalg.vector_norm(vectors / scale, ord=dual, dim=-1)
 
 
 def random_points(centres, radius, *, norm, count, generator, low=-math.inf, high=math.inf):
@@ -150,6 +173,8 @@ def random_points(centres, radius, *, norm, count, generator, low=-math.inf, hig
     Tensor, shape (count, ..., d)
     """
     _check(centres, radius, norm, low, high)
+    if count < 1:
+        raise ValueError(f"count is {count}, expected at least one point")
     draws = [_unit_ball(centres, norm, generator) for _ in range(count)]
     return project(centres + radius * torch.stack(draws), centres, radius, norm=norm, low=low, high=high)
 
@@ -168,6 +193,12 @@ def fgsm(loss, centres, *, radius, norm, low=-math.inf, high=math.inf):
     Returns
     -------
     Tensor, shape (..., d)
+
+    Raises
+    ------
+    ValueError
+        If the loss does not give one value a point or does not depend on them, its gradient at a centre is not
+        finite, or as :func:`project`.
     """
     _check(centres, radius, norm, low, high)
     step = steepest(_slope(loss, centres)[1], radius, norm=norm)
@@ -178,7 +209,8 @@ def pgd(loss, centres, starts, *, radius, norm, step_sizes, low=-math.inf, high=
     """Projected steepest ascent from every start at once (Madry et al. 2018); the best point of all is kept.
 
     The candidates are all starts and all iterates. A longer schedule with the same beginning, more starts, or a larger
-    ball with the smaller ball's answer among the starts therefore never gives a smaller value.
+    ball with the smaller ball's answer among the starts therefore never gives a smaller value. A NaN is worth less
+    than any number, and a path ends at a point where the gradient is not finite; other starts go on.
 
     Parameters
     ----------
@@ -198,36 +230,50 @@ def pgd(loss, centres, starts, *, radius, norm, step_sizes, low=-math.inf, high=
     Raises
     ------
     ValueError
-        If the starts do not fit the centres, or as :func:`project`.
+        If the starts do not fit the centres, a step size is negative or NaN, the loss does not give one value a point
+        or does not depend on them, or as :func:`project`.
     """
     nearest = _projection(centres, radius, norm, low, high)
     if starts.shape[1:] != centres.shape or len(starts) == 0:
         raise ValueError(f"starts has shape {tuple(starts.shape)}, expected (count >= 1, {tuple(centres.shape)})")
+    if not all(size >= 0 for size in step_sizes):
+        raise ValueError(f"step_sizes are {list(step_sizes)}, expected numbers >= 0")
     points = nearest(starts).detach()
     best = None
     for size in step_sizes:
         values, gradient = _slope(loss, points)
         best = _better(best, points, values)
+        gradient = torch.where(torch.isfinite(gradient).all(-1, keepdim=True), gradient, 0.0)
         points = nearest(points + steepest(gradient, size, norm=norm))
-    with torch.no_grad():
-        best = _better(best, points, loss(points))
-    values, winner = best[1].max(dim=0)
-    index = winner[None, ..., None].expand(1, *centres.shape)
-    return Attack(best[0].gather(0, index)[0], values)
+    return _best(*_better(best, points, _values(loss, points)))
 
 
 def random_search(loss, centres, *, radius, norm, draws, generator, low=-math.inf, high=math.inf):
     """The best of `draws` random points: an attack without gradients.
 
+    Parameters
+    ----------
+    loss : callable
+    centres : Tensor, shape (..., d)
+    radius, norm, low, high
+        As :func:`project`.
+    draws : int
+        At least 1.
+    generator : torch.Generator
+        On the CPU.
+
     Returns
     -------
     Attack
+
+    Raises
+    ------
+    ValueError
+        If the loss does not give one value a point, no point is to be drawn, or as :func:`project`.
     """
     ball = {"norm": norm, "low": low, "high": high}
     points = random_points(centres, radius, count=draws, generator=generator, **ball)
-    with torch.no_grad():
-        values, winner = loss(points).max(dim=0)
-    return Attack(points.gather(0, winner[None, ..., None].expand(1, *centres.shape))[0], values)
+    return _best(points, _values(loss, points))
 
 
 # -- what is attacked ---------------------------------------------------------------------------------------------
@@ -315,18 +361,46 @@ def cap_maximum(vectors, axes, half_angle):
 
 
 def _slope(loss, points):
-    leaf = points.detach().requires_grad_()
-    values = loss(leaf)
-    return values.detach(), torch.autograd.grad(values.sum(), leaf)[0]
+    with torch.inference_mode(False), torch.enable_grad():
+        leaf = points.clone().detach().requires_grad_()  # a copy: what inference mode made takes no gradient
+        values = _one_a_point(loss(leaf), leaf)
+        if not values.requires_grad:
+            raise ValueError("the loss does not depend on the points it is given: is its graph cut by a detach?")
+        gradient = torch.autograd.grad(values.sum(), leaf, allow_unused=True)[0]
+    if gradient is None:
+        raise ValueError("the loss does not depend on the points it is given: is its graph cut by a detach?")
+    return values.detach(), gradient
+
+
+def _values(loss, points):
+    with torch.no_grad():
+        return _one_a_point(loss(points), points)
+
+
+def _one_a_point(values, points):
+    if not isinstance(values, torch.Tensor) or values.shape != points.shape[:-1]:
+        found = f"shape {tuple(values.shape)}" if isinstance(values, torch.Tensor) else f"a {type(values).__name__}"
+        raise ValueError(
+            f"the loss gave {found} for points of shape {tuple(points.shape)}, expected one value a point, shape "
+            f"{tuple(points.shape[:-1])}: points are vectors along the last axis, images have to be flattened"
+        )
+    return values
 
 
 def _better(best, points, values):
     if best is None:
         return points, values
-    wins = values > best[1]
+    wins = (values > best[1]) | (best[1].isnan() & ~values.isnan())
     if wins.all():  # nearly every step of an ascent: nothing to copy
         return points, values
     return torch.where(wins[..., None], points, best[0]), torch.where(wins, values, best[1])
+
+
+def _best(points, values):
+    """The best of several points, along the first axis; a NaN only where all are NaN."""
+    winner = torch.where(values.isnan(), -math.inf, values).argmax(dim=0)
+    index = winner[None, ..., None].expand(1, *points.shape[1:])
+    return Attack(points.gather(0, index)[0], values.gather(0, winner[None])[0])
 
 
 def _unit_ball(centres, norm, generator):
@@ -341,14 +415,15 @@ def _unit_ball(centres, norm, generator):
     return draw.to(centres.device)
 
 
-def _length(vectors, norm):
-    return torch.linalg.vector_norm(vectors, ord=norm, dim=-1, keepdim=True)
-
-
 def _check(centres, radius, norm, low, high):
     if norm not in NORMS:
         raise ValueError(f"norm is {norm}, expected 2 or math.inf")
     if not radius >= 0:
         raise ValueError(f"radius is {radius}, expected a number >= 0")
+    if not isinstance(centres, torch.Tensor) or not centres.is_floating_point():
+        kind = f"dtype {centres.dtype}" if isinstance(centres, torch.Tensor) else f"type {type(centres).__name__}"
+        raise ValueError(f"centres have {kind}, expected a Tensor of a floating type")
+    if torch.any(torch.isnan(centres)):
+        raise ValueError("a centre holds a NaN")
     if (math.isfinite(low) or math.isfinite(high)) and torch.any((centres < low) | (centres > high)):
         raise ValueError(f"a centre lies outside the data range [{low}, {high}]")

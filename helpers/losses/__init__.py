@@ -1,17 +1,15 @@
-"""Contrastive losses from scores and from features, their kernels, and the family of pair losses."""
+"""Contrastive losses from scores and from features, their kernels, and the families of pair losses.
 
+The folder needs torch alone and imports nothing outside itself: copy it and it works.
+"""
+
+from .features import REDUCTIONS, clip, infonce, kernel_infonce, ntxent, spectral_contrastive
 from .scores import (
-    REDUCTIONS,
     bank_infonce_from_scores,
-    clip,
     clip_from_scores,
-    infonce,
     infonce_from_scores,
-    kernel_infonce,
     mixture_from_scores,
-    ntxent,
     ntxent_from_scores,
-    spectral_contrastive,
     spectral_contrastive_from_scores,
 )
 

@@ -17,6 +17,9 @@ import math
 import os
 
 import torch
+from torch.autograd import forward_ad
+
+from . import _precision
 
 # A float32 exponential neither overflows nor loses digits while |exponent| is at most this, products of two included.
 SAFE_EXPONENT = 60.0
@@ -327,8 +330,8 @@ def scalar(sweep, dense, features, temperature):
     sweep : callable
         ``sweep(*features, temperature, derivatives=)`` returns the value and the gradient of every input in turn.
     dense : callable
-        ``dense(*features, temperature)``, the same value from the n by n scores: it gives second derivatives, up to
-        `TWICE_DIFFERENTIABLE` anchors.
+        ``dense(*features, temperature)``, the same value from the n by n scores: it gives second derivatives,
+        forward-mode derivatives and the transforms of ``torch.func``, up to `TWICE_DIFFERENTIABLE` anchors.
     features : tuple of Tensor, shape (n, d)
         Half precision is computed in float32.
     temperature : float or Tensor, scalar
@@ -342,30 +345,47 @@ def scalar(sweep, dense, features, temperature):
     Raises
     ------
     RuntimeError
-        From the backward pass, if a second derivative is asked for over more anchors than that.
+        If one of these derivatives is asked for over more anchors than that; for a second derivative, from the
+        backward pass.
     """
     inputs = (*features, temperature) if isinstance(temperature, torch.Tensor) else features
+    if transformed(inputs):
+        require_few("a forward-mode derivative or a transform of torch.func", inputs, dense)
+        return dense(*features, temperature)
     wanted = [value.requires_grad and torch.is_grad_enabled() for value in inputs]
-    precision = torch.promote_types(features[0].dtype, torch.float32)
-    with torch.no_grad(), torch.autocast(features[0].device.type, enabled=False):
-        plain = [value.detach().to(precision).contiguous() for value in features]
+    with torch.no_grad(), _precision.without_autocast(features[0]):
+        plain = [_precision.full(value.detach()).contiguous() for value in features]
         value, *gradients = sweep(*plain, float(temperature), derivatives=any(wanted))
+        value = value.to(plain[0].dtype)
         if not any(wanted):
-            return value.to(precision)
+            return value
         if len(inputs) > len(features):
             # The loss depends on features / temperature along each side, so its slope is Euler's sum over both.
             slopes = [_row_products(gradient, side).sum() for gradient, side in zip(gradients, plain, strict=True)]
             gradients.append(-sum(slopes) / (2 * float(temperature)))
-        gradients = [
-            gradient.to(value.dtype) if kept else None
-            for gradient, value, kept in zip(gradients, inputs, wanted, strict=True)
-        ]
+        gradients = [gradient if kept else None for gradient, kept in zip(gradients, wanted, strict=True)]
     rest = (temperature,)[: len(features) + 1 - len(inputs)]
-    return _Formed.apply(value.to(precision), dense, rest, gradients, *inputs)
+    return _Formed.apply(value, dense, rest, gradients, *inputs)
+
+
+def transformed(inputs):
+    """Whether somebody differentiates forwards or transforms the call: then only plain torch gives the right answer."""
+    if torch._C._are_functorch_transforms_active():
+        return True
+    return any(forward_ad.unpack_dual(value).tangent is not None for value in inputs)
+
+
+def require_few(what, inputs, dense):
+    """Raise ``RuntimeError``, naming the form from scores, if all scores of these inputs are too many."""
+    if len(inputs[0]) > TWICE_DIFFERENTIABLE:
+        raise RuntimeError(
+            f"{what} over {len(inputs[0])} anchors needs all their scores, which this form never holds: "
+            f"take {dense.__name__} instead"
+        )
 
 
 class _Formed(torch.autograd.Function):
-    """A scalar whose gradients exist already."""
+    """A scalar whose gradients exist already, in the precision of their sums."""
 
     @staticmethod
     def forward(ctx, value, dense, rest, gradients, *inputs):
@@ -376,18 +396,22 @@ class _Formed(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, upstream):
-        inputs, formed = ctx.saved_tensors[: ctx.inputs], iter(ctx.saved_tensors[ctx.inputs :])
+        saved = ctx.saved_tensors  # looked at once: the hooks of torch.utils.checkpoint answer one time only
+        inputs, formed = saved[: ctx.inputs], iter(saved[ctx.inputs :])
         if torch.is_grad_enabled():  # somebody will differentiate this gradient
-            formed = iter(_by_scores(ctx, inputs, upstream))
-            upstream = 1.0
-        return None, None, None, None, *(next(formed) * upstream if wanted else None for wanted in ctx.wanted)
+            found = by_scores(ctx.dense, (*inputs, *ctx.rest), ctx.wanted, upstream)
+        else:  # the loss scale multiplies before anything is rounded to half precision
+            products = [next(formed) * upstream if wanted else None for wanted in ctx.wanted]
+            found = [
+                product if product is None else product.to(value.dtype)
+                for product, value in zip(products, inputs, strict=True)
+            ]
+        return None, None, None, None, *found
 
 
-def _by_scores(ctx, inputs, upstream):
-    if len(inputs[0]) > TWICE_DIFFERENTIABLE:
-        raise RuntimeError(
-            f"a second derivative over {len(inputs[0])} anchors needs all their scores, which this form never holds: "
-            f"take {ctx.dense.__name__} instead"
-        )
-    kept = [value for value, wanted in zip(inputs, ctx.wanted, strict=True) if wanted]
-    return torch.autograd.grad(ctx.dense(*inputs, *ctx.rest), kept, upstream, create_graph=True)
+def by_scores(dense, inputs, wanted, upstream):
+    """Gradients that can be differentiated again, of the wanted inputs among those of ``dense``, from all scores."""
+    require_few("a second derivative", inputs, dense)
+    kept = [value for value, chosen in zip(inputs, wanted, strict=False) if chosen]
+    found = iter(torch.autograd.grad(dense(*inputs), kept, upstream, create_graph=True))
+    return [next(found) if chosen else None for chosen in wanted]

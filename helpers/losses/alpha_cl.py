@@ -5,16 +5,19 @@ minimise ``sum_j a_j D_j - r(a)`` for its regulariser r; the positive's distance
 Entropy (r_H), square (r_s) and power (r_gamma) weights sum to 1; direct weights need no sum.
 
 The training entry :func:`pair_loss` takes the two views of a batch and compares every view with the 2B - 2 views of
-other objects. It keeps the input's dtype and device and never looks at a value, so that a GPU does not wait.
+other objects. It keeps the device, sums half precision in float32, and never looks at a value, so that a GPU does not
+wait.
 """
 
 import torch
+from torch import Tensor
 from torch.nn.functional import normalize, softmax
 
-from helpers.validation import require_positive
+from . import _precision
+from ._checks import require_positive, require_tensors
 
 
-def entropy_weights(distances, *, temperature):
+def entropy_weights(distances: Tensor, *, temperature: float) -> Tensor:
     """r_H = -tau sum a log a: a softmax, the weights of the decoupled InfoNCE.
 
     Parameters
@@ -35,7 +38,7 @@ def entropy_weights(distances, *, temperature):
     return softmax(-distances / temperature, dim=-1)
 
 
-def simplex_projection(values):
+def simplex_projection(values: Tensor) -> Tensor:
     """Euclidean projection of every row onto the probability simplex, exact up to rounding.
 
     Sorts, finds the largest k for which the k-th value still exceeds the threshold of the first k, and subtracts that
@@ -60,13 +63,13 @@ def simplex_projection(values):
     return (values - thresholds.gather(-1, kept - 1)).clamp(min=0)
 
 
-def square_weights(distances, *, temperature):
+def square_weights(distances: Tensor, *, temperature: float) -> Tensor:
     """r_s = -(tau / 2) sum a^2: ``max(mu - D, 0) / tau`` with rows summing to 1; sparse. As :func:`entropy_weights`."""
     require_positive("temperature", temperature)
     return simplex_projection(-distances / temperature)
 
 
-def power_weights(distances, *, temperature, gamma):
+def power_weights(distances: Tensor, *, temperature: float | Tensor, gamma: float) -> Tensor:
     """r_gamma = tau / (1 - gamma) sum a^(1 - gamma): ``(tau / (D + mu))^(1 / gamma)`` with rows summing to 1.
 
     mu comes from Newton's method on a concave increasing function, started on its left: every step moves towards
@@ -105,7 +108,7 @@ def power_weights(distances, *, temperature, gamma):
     return ((above + shift) / temperature).pow(-1 / gamma)
 
 
-def direct_weights(distances, *, temperature, power, row_normalised):
+def direct_weights(distances: Tensor, *, temperature: float, power: float, row_normalised: bool) -> Tensor:
     """Weights written down directly: ``exp(-d^power / tau)`` with d^2 = D.
 
     Parameters
@@ -127,14 +130,14 @@ def direct_weights(distances, *, temperature, power, row_normalised):
     return softmax(logits, dim=-1) if row_normalised else logits.exp()
 
 
-def released_inverse_weights(distances, *, temperature, exponent):
+def released_inverse_weights(distances: Tensor, *, temperature: float, exponent: float) -> Tensor:
     """``(D + tau)^(-exponent)`` over its row sum, as released: :func:`power_weights` with a temperature of each row."""
     require_positive("temperature", temperature)
     weights = (distances + temperature).pow(-exponent)
     return weights / weights.sum(-1, keepdim=True)
 
 
-def released_square_weights(distances, *, temperature):
+def released_square_weights(distances: Tensor, *, temperature: float) -> Tensor:
     """The square rule as released: it takes the threshold of one sorted entry more than it keeps.
 
     Where every entry is kept it takes the threshold of the first entry alone. Rows do not sum to 1;
@@ -150,7 +153,7 @@ def released_square_weights(distances, *, temperature):
 
 
 # -- batches of two views -----------------------------------------------------------------------------------
-def random_views(rng, count, samples, dimension, *, noise, unit):
+def random_views(rng, count: int, samples: int, dimension: int, *, noise: float, unit: bool) -> tuple[Tensor, Tensor]:
     """A family of random problems: samples with two noisy views each.
 
     Parameters
@@ -176,7 +179,7 @@ def random_views(rng, count, samples, dimension, *, noise, unit):
     return tuple(normalize(view, dim=-1) if unit else view for view in views)
 
 
-def two_view_distances(first, second):
+def two_view_distances(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
     """Half squared distances of all 2B views to their partner and to the views of other objects.
 
     Parameters
@@ -195,20 +198,22 @@ def two_view_distances(first, second):
     ValueError
         If the shapes differ or there are fewer than two objects.
     """
+    require_tensors(first=first, second=second)
     if first.ndim != 2 or first.shape != second.shape or first.shape[0] < 2:
         raise ValueError(
             f"views have shapes {tuple(first.shape)} and {tuple(second.shape)}, expected (B, m) twice, B >= 2"
         )
     objects = first.shape[0]
-    views = torch.cat([first, second])
+    views = _precision.full(torch.cat([first, second]))
     norms = views.square().sum(-1) / 2
-    distances = (norms[:, None] + norms - views @ views.T).clamp(min=0)
+    with _precision.without_autocast(views):
+        distances = (norms[:, None] + norms - views @ views.T).clamp(min=0)
     same = torch.eye(objects, dtype=torch.bool, device=views.device).repeat(2, 2)
     positive = (views - views.roll(objects, dims=0)).square().sum(-1) / 2
     return positive, distances[~same].reshape(2 * objects, 2 * objects - 2)
 
 
-def frozen_energy(positive, negatives, weights):
+def frozen_energy(positive: Tensor, negatives: Tensor, weights: Tensor) -> Tensor:
     """Minus the energy of every anchor, ``sum_j a_ij (d_i^2 - d_ij^2)``, shape (n,): what a surrogate minimises.
 
     The weights enter as given: detach them, or their derivative flows.
@@ -216,7 +221,7 @@ def frozen_energy(positive, negatives, weights):
     return (weights * (positive[..., None] - negatives)).sum(-1)
 
 
-def pair_loss(name, first, second, *, temperature):
+def pair_loss(name: str, first: Tensor, second: Tensor, *, temperature: float) -> Tensor:
     """Mean training loss over the 2B anchors of a batch of two views.
 
     Parameters

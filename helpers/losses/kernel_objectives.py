@@ -1,15 +1,18 @@
 """Kernel-InfoNCE as a training objective: NT-Xent on two views with the kernels of Tan et al. (2024, Table 1)."""
 
+from collections.abc import Callable
+
 import torch
+from torch import Tensor
 from torch.nn import functional
 
-from . import kernels, scores
+from . import _checks, _precision, kernels, scores
 
 EXPONENTS = {"gaussian": 2, "laplacian": 1, "exponent 0.5": 0.5}
 KERNELS = (*EXPONENTS, "sum of kernels", "sum of losses", "concatenation")
 
 
-def objective(kernel, scale):
+def objective(kernel: str, scale: float) -> Callable[[Tensor, Tensor], Tensor]:
     """The loss on two views of a batch: NT-Xent with this kernel, exp(-d^exponent / scale) on unit-length outputs.
 
     All 2B views are candidates, the positive among them and the anchor not. For exponent 2 the cosine temperature is
@@ -27,7 +30,7 @@ def objective(kernel, scale):
     Returns
     -------
     callable
-        Maps two Tensors of shape (B, d) to a scalar, in nats.
+        Maps two Tensors of shape (B, d) to a scalar, in nats; float32 for half precision.
 
     Raises
     ------
@@ -45,7 +48,11 @@ def objective(kernel, scale):
         return kernels.log_exponential(squared, exponent=exponent, scale=scale)
 
     def loss(first, second):
-        points = torch.cat([first, second])
+        _checks.require_tensors(first=first, second=second)
+        with _precision.without_autocast(first):
+            return of_points(_precision.full(torch.cat([first, second])))
+
+    def of_points(points):
         if kernel == "concatenation":
             halves = [_squared(half) for half in points.chunk(2, dim=1)]
         else:
@@ -60,7 +67,7 @@ def objective(kernel, scale):
     return loss
 
 
-def output_width(kernel, width):
+def output_width(kernel: str, width: int) -> int:
     """Outputs an encoder needs so that each kernel sees this many: twice as many for the concatenation.
 
     >>> output_width("gaussian", 64), output_width("concatenation", 64)

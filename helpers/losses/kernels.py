@@ -9,11 +9,13 @@ exp(-d^exponent / scale). At exponent 2 they agree for scale = 2 * temperature.
 """
 
 import torch
+from torch import Tensor
 
-from helpers import validation
+from . import _checks, _precision
+from ._checks import Number
 
 
-def squared_distances(x, y):
+def squared_distances(x: Tensor, y: Tensor) -> Tensor:
     """Squared Euclidean distances between the rows of two sets of points, formed from the differences.
 
     Differences keep full relative precision for points that are close together (the expansion
@@ -27,22 +29,25 @@ def squared_distances(x, y):
     Returns
     -------
     Tensor, shape (..., n, m)
-        Unit: that of x, squared.
+        Unit: that of x, squared; float32 for half precision.
 
     Raises
     ------
     ValueError
-        If the last dimensions differ, or either has fewer than two dimensions.
+        If the last dimensions differ, either has fewer than two dimensions, or an integer dtype.
+    TypeError
+        If either is no tensor.
 
     >>> squared_distances(torch.tensor([[0.0], [3.0]]), torch.tensor([[1.0]])).tolist()
     [[1.0], [4.0]]
     """
+    _checks.require_tensors(x=x, y=y)
     if x.ndim < 2 or y.ndim < 2 or x.shape[-1] != y.shape[-1]:
         raise ValueError(f"x has shape {tuple(x.shape)} and y {tuple(y.shape)}, expected (..., n, d) and (..., m, d)")
-    return (x[..., :, None, :] - y[..., None, :, :]).square().sum(-1)
+    return (_precision.full(x)[..., :, None, :] - _precision.full(y)[..., None, :, :]).square().sum(-1)
 
 
-def log_gaussian(squared, *, temperature):
+def log_gaussian(squared: Tensor, *, temperature: Number) -> Tensor:
     """Log of the Gaussian kernel, -d^2 / (2 temperature) (Tan et al. 2024, the kernel of Theorem 3.1).
 
     Parameters
@@ -64,11 +69,12 @@ def log_gaussian(squared, *, temperature):
     >>> log_gaussian(torch.tensor(4.0), temperature=0.5).item()
     -4.0
     """
-    validation.require_positive("temperature", temperature)
+    _checks.require_tensors(squared=squared)
+    _checks.require_positive("temperature", temperature)
     return -squared / (2 * temperature)
 
 
-def log_exponential(squared, *, exponent, scale):
+def log_exponential(squared: Tensor, *, exponent: float, scale: Number) -> Tensor:
     """Log of the exponential family, -d^exponent / scale (Tan et al. 2024, Section 5).
 
     Exponent 1 is the Laplacian kernel, 2 the Gaussian with scale = 2 * temperature. Positive definite in every
@@ -96,8 +102,9 @@ def log_exponential(squared, *, exponent, scale):
     >>> log_exponential(torch.tensor(9.0), exponent=1, scale=2.0).item()
     -1.5
     """
-    validation.require_positive("exponent", exponent)
-    validation.require_positive("scale", scale)
+    _checks.require_tensors(squared=squared)
+    _checks.require_positive("exponent", exponent)
+    _checks.require_positive("scale", scale)
     if exponent == 2:
         return -squared / scale
     apart = squared > 0
@@ -105,7 +112,7 @@ def log_exponential(squared, *, exponent, scale):
     return torch.where(apart, -power / scale, torch.zeros_like(power))
 
 
-def log_sum(*log_kernels):
+def log_sum(*log_kernels: Tensor) -> Tensor:
     """Log of a sum of kernels, ``log sum_m exp(log k_m)``: the "simple sum" of Tan et al. (2024).
 
     Parameters
@@ -125,7 +132,7 @@ def log_sum(*log_kernels):
     return torch.stack(torch.broadcast_tensors(*log_kernels)).logsumexp(0)
 
 
-def log_concatenation(x, y, *, temperature, scale):
+def log_concatenation(x: Tensor, y: Tensor, *, temperature: Number, scale: Number) -> Tensor:
     """Log of the "concatenation sum" of Tan et al. (2024): Gaussian on the first half of the coordinates plus
     Laplacian (exponent 1) on the second half.
 
@@ -150,6 +157,7 @@ def log_concatenation(x, y, *, temperature, scale):
     >>> round(log_concatenation(points, points, temperature=1.0, scale=1.0)[0, 0].item(), 4)
     0.6931
     """
+    _checks.require_tensors(x=x, y=y)
     if x.shape[-1] % 2:
         raise ValueError(f"x has shape {tuple(x.shape)}, expected an even last dimension: one half for each kernel")
     half = x.shape[-1] // 2

@@ -15,12 +15,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
-from helpers.validation import require_positive
+from . import _precision
+from ._checks import any_true, require_positive, require_tensors
+from ._elementary import exponential, identity, logarithm
 
 
 # -- distances and margins ----------------------------------------------------------------------------------
-def half_squared_distances(features, other):
+def half_squared_distances(features: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
     """Half squared distances within the pairs and between the samples.
 
     Parameters
@@ -44,15 +47,17 @@ def half_squared_distances(features, other):
     >>> within.tolist(), between.tolist()
     ([1.0, 1.0], [[0.0, 1.0], [1.0, 0.0]])
     """
+    require_tensors(features=features, other=other)
     if features.ndim < 2 or features.shape != other.shape or features.shape[-2] < 2:
         raise ValueError(
             f"features have shapes {tuple(features.shape)} and {tuple(other.shape)}, expected (..., n, m) twice, n >= 2"
         )
+    features, other = _precision.full(features), _precision.full(other)
     within = (features - other).square().sum(-1) / 2
     return within, (features[..., :, None, :] - features[..., None, :, :]).square().sum(-1) / 2
 
 
-def off_diagonal(matrix):
+def off_diagonal(matrix: Tensor) -> Tensor:
     """Pack the entries j != i of every row: (..., n, n) becomes (..., n, n - 1).
 
     >>> off_diagonal(torch.arange(9).reshape(3, 3)).tolist()
@@ -62,7 +67,7 @@ def off_diagonal(matrix):
     return matrix.flatten(-2)[..., 1:].unflatten(-1, (n - 1, n + 1))[..., :-1].flatten(-2).unflatten(-1, (n, n - 1))
 
 
-def square(packed):
+def square(packed: Tensor) -> Tensor:
     """Inverse of :func:`off_diagonal`: (..., n, n - 1) becomes (..., n, n) with a zero diagonal.
 
     >>> square(torch.ones(2, 1)).tolist()
@@ -76,7 +81,7 @@ def square(packed):
     return torch.cat([rows, torch.zeros_like(rows[..., :1])], dim=-1).unflatten(-1, (n, n))
 
 
-def margins(features, other):
+def margins(features: Tensor, other: Tensor) -> Tensor:
     """Packed ``u_ij = d_i^2 - d_ij^2``, j != i, shape (..., n, n - 1). Arguments as :func:`half_squared_distances`."""
     within, between = half_squared_distances(features, other)
     return within[..., None] - off_diagonal(between)
@@ -112,7 +117,7 @@ class Member:
     exponential_rate: float | None
 
 
-def infonce(*, temperature, positive_weight):
+def infonce(*, temperature: float, positive_weight: float) -> Member:
     """InfoNCE: ``tau log(e + sum_j exp(u_j / tau))``, with e = `positive_weight` the weight of the positive.
 
     e = 1 is tau times the softmax cross-entropy with the positive in its denominator, e = 0 the decoupled loss.
@@ -122,43 +127,43 @@ def infonce(*, temperature, positive_weight):
         raise ValueError(f"positive_weight is {positive_weight}, expected a non-negative finite number")
     return Member(
         "InfoNCE",
-        *_logarithm(temperature, positive_weight),
-        *_exponential(temperature, 0.0),
+        *logarithm(temperature, positive_weight),
+        *exponential(temperature),
         _entropic_conjugate(temperature, positive_weight, 0.0),
         temperature,
     )
 
 
-def mine():
+def mine() -> Member:
     """MINE: ``log sum_j exp(u_j)``, the per-anchor Donsker-Varadhan form."""
-    return Member("MINE", *_logarithm(1.0, 0.0), *_exponential(1.0, 0.0), _entropic_conjugate(1.0, 0.0, 0.0), 1.0)
+    return Member("MINE", *logarithm(1.0, 0.0), *exponential(1.0), _entropic_conjugate(1.0, 0.0, 0.0), 1.0)
 
 
-def triplet(*, margin):
+def triplet(*, margin: float) -> Member:
     """Triplet loss: ``sum_j max(u_j + margin, 0)``; its kink breaks the family's smoothness assumption."""
 
     def conjugate(weights):
         return torch.where(((weights < 0) | (weights > 1)).any(-1), math.inf, -margin * weights.sum(-1))
 
     hinge = (lambda x: (x + margin).clamp(min=0), lambda x: (x > -margin).to(x.dtype), torch.zeros_like)
-    return Member("triplet", *_identity(), *hinge, conjugate, None)
+    return Member("triplet", *identity(), *hinge, conjugate, None)
 
 
-def soft_triplet(*, temperature, margin):
+def soft_triplet(*, temperature: float, margin: float) -> Member:
     """Soft triplet: ``tau log(1 + sum_j exp(u_j / tau + margin))``; the margin is a pure number."""
     require_positive("temperature", temperature)
     conjugate = _entropic_conjugate(temperature, math.exp(-margin), temperature * margin)
     return Member(
-        "soft triplet", *_logarithm(temperature, 1.0), *_exponential(temperature, margin), conjugate, temperature
+        "soft triplet", *logarithm(temperature, 1.0), *exponential(temperature, margin), conjugate, temperature
     )
 
 
-def tuplet():
+def tuplet() -> Member:
     """N+1 tuplet: ``log(1 + sum_j exp(u_j))``."""
-    return Member("N+1 tuplet", *_logarithm(1.0, 1.0), *_exponential(1.0, 0.0), _entropic_conjugate(1.0, 1.0, 0.0), 1.0)
+    return Member("N+1 tuplet", *logarithm(1.0, 1.0), *exponential(1.0), _entropic_conjugate(1.0, 1.0, 0.0), 1.0)
 
 
-def lifted_structure(*, margin):
+def lifted_structure(*, margin: float) -> Member:
     """Lifted structure: ``max(log sum_j exp(u_j + margin), 0)^2``; once differentiable, not twice."""
 
     def conjugate(weights):
@@ -171,10 +176,10 @@ def lifted_structure(*, margin):
         lambda x: 2 * x.log().clamp(min=0) / x,
         lambda x: 2 * ((x > 1).to(x.dtype) - x.log().clamp(min=0)) / x**2,
     )
-    return Member("lifted structure", *outer, *_exponential(1.0, margin), conjugate, 1.0)
+    return Member("lifted structure", *outer, *exponential(1.0, margin), conjugate, 1.0)
 
 
-def modified_triplet(*, slope):
+def modified_triplet(*, slope: float) -> Member:
     """Modified triplet: ``sum_j sigmoid(slope * u_j)``, the one member whose Phi is not convex."""
     require_positive("slope", slope)
 
@@ -186,20 +191,20 @@ def modified_triplet(*, slope):
         s = torch.sigmoid(slope * x)
         return slope**2 * s * (1 - s) * (1 - 2 * s)
 
-    return Member("modified triplet", *_identity(), lambda x: torch.sigmoid(slope * x), first, second, None, None)
+    return Member("modified triplet", *identity(), lambda x: torch.sigmoid(slope * x), first, second, None, None)
 
 
-def quadratic():
+def quadratic() -> Member:
     """Triplet contrastive, or quadratic, loss: ``sum_j u_j``; every weight is 1."""
 
     def conjugate(weights):
         rounding = 64 * torch.finfo(weights.dtype).eps
         return torch.where(((weights - 1).abs() > rounding).any(-1), math.inf, torch.zeros_like(weights[..., 0]))
 
-    return Member("quadratic", *_identity(), *_identity(), conjugate, None)
+    return Member("quadratic", *identity(), *identity(), conjugate, None)
 
 
-def members(*, temperature, margin, positive_weight, slope):
+def members(*, temperature: float, margin: float, positive_weight: float, slope: float) -> dict[str, Member]:
     """The eight members by name, in the order of the paper's Figure 1 as recalled.
 
     Parameters
@@ -234,7 +239,7 @@ def members(*, temperature, margin, positive_weight, slope):
 
 
 # -- loss, weights, covariance, energy ----------------------------------------------------------------------
-def anchor_losses(member, margins):
+def anchor_losses(member: Member, margins: Tensor) -> Tensor:
     """``phi(sum_j psi(u_ij))`` of every anchor.
 
     Parameters
@@ -251,7 +256,7 @@ def anchor_losses(member, margins):
     return member.phi(member.psi(margins).sum(-1))
 
 
-def pair_weights(member, margins):
+def pair_weights(member: Member, margins: Tensor) -> Tensor:
     """The weights ``alpha_ij = phi'(xi_i) psi'(u_ij)``, arguments and shape as the margins of :func:`anchor_losses`.
 
     They still depend on whatever the margins depend on; detach them for the max player's frozen energy.
@@ -262,7 +267,7 @@ def pair_weights(member, margins):
     return member.phi_slope(member.psi(margins).sum(-1))[..., None] * member.psi_slope(margins)
 
 
-def weight_slopes(member, margins):
+def weight_slopes(member: Member, margins: Tensor) -> Tensor:
     """Derivative of an anchor's weights in its own margins: the Hessian of Phi, shape (..., n, m, m).
 
     Returns ``phi'' psi' psi'^T + phi' diag(psi'')``; weights of different anchors do not interact.
@@ -272,7 +277,9 @@ def weight_slopes(member, margins):
     return outer + torch.diag_embed(member.phi_slope(total)[..., None] * member.psi_curvature(margins))
 
 
-def contrastive_covariance(weights, features, other, second=None, second_other=None):
+def contrastive_covariance(
+    weights: Tensor, features: Tensor, other: Tensor, second: Tensor | None = None, second_other: Tensor | None = None
+) -> Tensor:
     """Weighted second moments between samples minus those within pairs.
 
     ``sum_ij w_ij {(a_i - a_j)(b_i - b_j)^T - (a_i - a'_i)(b_i - b'_i)^T}``, computed in the graph form
@@ -309,7 +316,7 @@ def contrastive_covariance(weights, features, other, second=None, second_other=N
     return 2 * features.transpose(-2, -1) @ laplacian @ second - noise @ (second - second_other)
 
 
-def energy(weights, features, other):
+def energy(weights: Tensor, features: Tensor, other: Tensor) -> Tensor:
     """``sum_ij w_ij (d_ij^2 - d_i^2)``, from the distances; shape (...). Arguments as :func:`contrastive_covariance`.
 
     >>> a = torch.tensor([[0.0], [2.0]])
@@ -322,26 +329,6 @@ def energy(weights, features, other):
 
 
 # -- pieces and refusals ------------------------------------------------------------------------------------
-def _identity():
-    return (lambda x: x), torch.ones_like, torch.zeros_like
-
-
-def _logarithm(scale, offset):
-    return (
-        lambda x: scale * torch.log(offset + x),
-        lambda x: scale / (offset + x),
-        lambda x: -scale / (offset + x) ** 2,
-    )
-
-
-def _exponential(temperature, margin):
-    return (
-        lambda x: torch.exp(x / temperature + margin),
-        lambda x: torch.exp(x / temperature + margin) / temperature,
-        lambda x: torch.exp(x / temperature + margin) / temperature**2,
-    )
-
-
 def _entropic_conjugate(temperature, offset, constant):
     """Conjugate of ``temperature * log(offset + sum exp(u / temperature)) + constant``."""
 
@@ -372,13 +359,7 @@ def _check_weights(weights, features, other):
             "expected (..., n, n) and (..., n, p) twice"
         )
     diagonal = weights.diagonal(dim1=-2, dim2=-1)
-    try:
-        bad = bool((diagonal != 0).any())
-    except RuntimeError as error:  # inside torch.func.vmap no value can be looked at
-        if "vmap" not in str(error):
-            raise
-        return
-    if bad:
+    if any_true(diagonal != 0):
         raise ValueError(
             f"weights have a diagonal up to {diagonal.abs().max():g}, expected zeros: no sample is its own pair"
         )

@@ -12,31 +12,34 @@ weights, over packed negatives, cannot be used. Plain torch, batch dimensions le
 members sum plain exponentials of gaps, as the family is written; ``linear_clip`` has CLIP with log-sum-exp.
 """
 
-import torch
+from collections.abc import Sequence
 
-from helpers.validation import require_positive, require_square
+import torch
+from torch import Tensor
 
 from . import pair_family
+from ._checks import require_positive, require_square
+from ._elementary import exponential, identity, softplus
 from .pair_family import Member
 
 
 # -- members ------------------------------------------------------------------------------------------------
-def linear():
+def linear() -> Member:
     """``phi = psi = id``: the linear contrastive loss."""
     return pair_family.quadratic()
 
 
-def clip(*, temperature):
+def clip(*, temperature: float) -> Member:
     """``phi = tau log, psi = exp(./tau)``; with self_weight = 1 tau times CLIP's loss, with 0 the decoupled one."""
     return pair_family.infonce(temperature=temperature, positive_weight=0.0)
 
 
-def shifted_clip(*, temperature):
+def shifted_clip(*, temperature: float) -> Member:
     """``phi = tau log(1 + .), psi = exp(./tau)``; with self_weight = 0 and positive_factor = 1 equal to CLIP."""
     return pair_family.infonce(temperature=temperature, positive_weight=1.0)
 
 
-def members(*, temperature):
+def members(*, temperature: float) -> dict[str, Member]:
     """The seven members that the claims are tested on, by name.
 
     Parameters
@@ -52,7 +55,7 @@ def members(*, temperature):
     ['linear', 'CLIP', 'CLIP as log1p']
     """
     require_positive("temperature", temperature)
-    soft, exponential, identity = _softplus(temperature), _exponential(temperature), _identity()
+    soft, steep, same = softplus(temperature), exponential(temperature), identity()
     square = (lambda x: x**2, lambda x: 2 * x, lambda x: torch.full_like(x, 2.0))
     root = (torch.sqrt, lambda x: 0.5 * x**-0.5, lambda x: -0.25 * x**-1.5)
     return {
@@ -60,19 +63,19 @@ def members(*, temperature):
         "CLIP": clip(temperature=temperature),
         "CLIP as log1p": shifted_clip(temperature=temperature),
         "softplus-softplus": Member("softplus-softplus", *soft, *soft, None, None),
-        "id-softplus": Member("id-softplus", *identity, *soft, None, None),
-        "square-exp": Member("square-exp", *square, *exponential, None, temperature),
-        "sqrt-exp": Member("sqrt-exp", *root, *exponential, None, temperature),
+        "id-softplus": Member("id-softplus", *same, *soft, None, None),
+        "square-exp": Member("square-exp", *square, *steep, None, temperature),
+        "sqrt-exp": Member("sqrt-exp", *root, *steep, None, temperature),
     }
 
 
-def settings():
+def settings() -> list[dict[str, float]]:
     """Three choices of (self_weight, positive_factor): none, CLIP's own, and one where both matter; as keywords."""
     return [{"self_weight": e, "positive_factor": nu} for e, nu in ((0.0, 1.0), (1.0, 1.0), (0.5, 1.8))]
 
 
 # -- losses -------------------------------------------------------------------------------------------------
-def scores(left_encoder, right_encoder, left, right):
+def scores(left_encoder: Tensor, right_encoder: Tensor, left: Tensor, right: Tensor) -> Tensor:
     """``s_ij = <G1 x_i, G2 y_j>``.
 
     Parameters
@@ -87,7 +90,7 @@ def scores(left_encoder, right_encoder, left, right):
     return (left @ left_encoder.mT) @ (right @ right_encoder.mT).mT
 
 
-def anchor_losses(member, scores, *, self_weight, positive_factor):
+def anchor_losses(member: Member, scores: Tensor, *, self_weight: float, positive_factor: float) -> Tensor:
     """``phi(sum_j e_ij psi(s_ij - nu s_ii))`` of every row; transpose the scores for the other direction.
 
     Parameters
@@ -117,7 +120,7 @@ def anchor_losses(member, scores, *, self_weight, positive_factor):
     return member.phi((weight * member.psi(gaps)).sum(-1))
 
 
-def loss(member, scores, *, self_weight, positive_factor, scale):
+def loss(member: Member, scores: Tensor, *, self_weight: float, positive_factor: float, scale: float) -> Tensor:
     """``L`` over both directions, ``1 / (2 scale)`` times the sum over anchors, shape (...). No regulariser."""
     options = {"self_weight": self_weight, "positive_factor": positive_factor}
     forth = anchor_losses(member, scores, **options).sum(-1)
@@ -125,7 +128,7 @@ def loss(member, scores, *, self_weight, positive_factor, scale):
 
 
 # -- pair weights -------------------------------------------------------------------------------------------
-def anchor_slopes(member, scores, *, self_weight, positive_factor):
+def anchor_slopes(member: Member, scores: Tensor, *, self_weight: float, positive_factor: float) -> Tensor:
     """``alpha_ij = e_ij phi'(a_i) psi'(s_ij - nu s_ii)``, a_i the inner sum of anchor i, from hand-written slopes.
 
     Arguments as :func:`anchor_losses`; shape (..., n, n). For the other direction transpose the scores.
@@ -135,7 +138,7 @@ def anchor_slopes(member, scores, *, self_weight, positive_factor):
     return weight * member.phi_slope(inner) * member.psi_slope(gaps)
 
 
-def signed_weights(member, scores, *, self_weight, positive_factor):
+def signed_weights(member: Member, scores: Tensor, *, self_weight: float, positive_factor: float) -> Tensor:
     """The matrix W with ``C dL = -sum_ij W_ij ds_ij``: beta_i on the diagonal, -beta_ij off it.
 
     ``beta_ij = (a_ij + b_ji)/2`` and ``beta_i = nu/2 sum_j (a_ij + b_ij) - (a_ii + b_ii)/2`` with a the slopes of the
@@ -154,7 +157,7 @@ def signed_weights(member, scores, *, self_weight, positive_factor):
     return torch.diag_embed(pull) - (forth + back.mT) / 2
 
 
-def printed_weights(member, scores, *, self_weight, positive_factor):
+def printed_weights(member: Member, scores: Tensor, *, self_weight: float, positive_factor: float) -> Tensor:
     """:func:`signed_weights` with ``- 1`` for ``- (a_ii + b_ii)/2``, as proposition 8.1 prints it; for comparison only.
 
     >>> options = {"self_weight": 0.0, "positive_factor": 1.0}
@@ -166,12 +169,14 @@ def printed_weights(member, scores, *, self_weight, positive_factor):
     return signed_weights(member, scores, **options) + torch.diag_embed(sum(slopes) / 2 - 1)
 
 
-def cross_covariance(weights, left, right, *, scale):
+def cross_covariance(weights: Tensor, left: Tensor, right: Tensor, *, scale: float) -> Tensor:
     """``S = X^T W Y / scale`` with W of :func:`signed_weights`, shape (..., p, q)."""
     return left.mT @ weights @ right / scale
 
 
-def gradients(cross_covariance, left_encoder, right_encoder, *, penalty):
+def gradients(
+    cross_covariance: Tensor, left_encoder: Tensor, right_encoder: Tensor, *, penalty: float
+) -> tuple[Tensor, Tensor]:
     """Gradients of L + penalty/2 |G1^T G2|^2, given the cross-covariance at the same encoders.
 
     ``dL/dG1 = -G2 S^T + rho G2 G2^T G1`` and ``dL/dG2 = -G1 S + rho G1 G1^T G2``; shapes of the encoders.
@@ -180,7 +185,19 @@ def gradients(cross_covariance, left_encoder, right_encoder, *, penalty):
     return -right_encoder @ residual.mT, -left_encoder @ residual
 
 
-def descend(member, left, right, start, *, self_weight, positive_factor, scale, penalty, steps, rate):
+def descend(
+    member: Member,
+    left,
+    right,
+    start: Sequence,
+    *,
+    self_weight: float,
+    positive_factor: float,
+    scale: float,
+    penalty: float,
+    steps: int,
+    rate: float,
+) -> tuple[Tensor, Tensor]:
     """Gradient descent on ``L + penalty/2 |G1^T G2|^2`` by automatic differentiation; all iterates, start first.
 
     Parameters
@@ -228,26 +245,3 @@ def _gaps(scores, self_weight, positive_factor):
     own = scores.diagonal(dim1=-2, dim2=-1)[..., None]
     weight = torch.ones(n, n, dtype=scores.dtype, device=scores.device)
     return scores - positive_factor * own, weight.fill_diagonal_(self_weight)
-
-
-def _identity():
-    return (lambda x: x), torch.ones_like, torch.zeros_like
-
-
-def _exponential(scale):
-    return (
-        lambda x: torch.exp(x / scale),
-        lambda x: torch.exp(x / scale) / scale,
-        lambda x: torch.exp(x / scale) / scale**2,
-    )
-
-
-def _softplus(scale):
-    def curvature(x):
-        s = torch.sigmoid(x / scale)
-        return s * (1 - s) / scale
-
-    def value(x):  # torch's own softplus is linear beyond 20, where this one still has an exponential tail
-        return scale * torch.logaddexp(x / scale, torch.zeros_like(x))
-
-    return value, lambda x: torch.sigmoid(x / scale), curvature

@@ -6,11 +6,12 @@ The batch forms of the same losses, and the conventions, are in :mod:`helpers.lo
 import math
 
 import torch
+from torch import Tensor
 
-from helpers import validation
+from . import _checks
 
 
-def infonce(transition, log_kernel, *, include_self):
+def infonce(transition: Tensor, log_kernel: Tensor, *, include_self: bool) -> Tensor:
     """Population InfoNCE of every object, positives drawn by a transition matrix, all objects in the denominator.
 
     Its sum over anchors is the cross-entropy H of Tan et al. (2024): the law of the subgraphs of the pair graph
@@ -40,22 +41,22 @@ def infonce(transition, log_kernel, *, include_self):
     >>> round(infonce(uniform, torch.zeros(3, 3), include_self=False)[0].exp().item(), 4)
     2.0
     """
-    validation.require_square("transition", transition)
-    validation.require_square("log_kernel", log_kernel)
+    _checks.require_square("transition", transition)
+    _checks.require_square("log_kernel", log_kernel)
     n = log_kernel.shape[-1]
     if transition.shape[-1] != n:
         raise ValueError(f"transition has shape {tuple(transition.shape)}, log_kernel {tuple(log_kernel.shape)}")
-    validation.require_stochastic("transition", transition)
+    _checks.require_stochastic("transition", transition)
     if not include_self:
-        validation.require_candidates(n, 1)
-        if validation.any_true(transition.diagonal(dim1=-2, dim2=-1) > 0):
+        _checks.require_candidates(n, 1)
+        if _checks.any_true(transition.diagonal(dim1=-2, dim2=-1) > 0):
             raise ValueError("transition has a positive diagonal entry, but include_self is False")
         log_kernel = log_kernel.masked_fill(torch.eye(n, dtype=torch.bool, device=log_kernel.device), -math.inf)
     log_chance = log_kernel - log_kernel.logsumexp(-1, keepdim=True)
     return -torch.where(transition > 0, transition * log_chance, 0.0).sum(-1)
 
 
-def clip(first_to_second, second_to_first, scores):
+def clip(first_to_second: Tensor, second_to_first: Tensor, scores: Tensor) -> Tensor:
     """Population form of CLIP's symmetric loss, object by object: the cross-entropy H on a bipartite pair graph.
 
     Parameters
@@ -83,15 +84,15 @@ def clip(first_to_second, second_to_first, scores):
     shapes = [tuple(x.shape) for x in (first_to_second, second_to_first, scores)]
     if scores.ndim < 2 or shapes[0][-2:] != shapes[2][-2:] or shapes[1][-2:] != shapes[2][:-3:-1]:
         raise ValueError(f"got shapes {shapes}, expected (..., n, m), (..., m, n) and (..., n, m)")
-    validation.require_numbers("scores", scores)
-    validation.require_stochastic("first_to_second", first_to_second)
-    validation.require_stochastic("second_to_first", second_to_first)
+    _checks.require_numbers("scores", scores)
+    _checks.require_stochastic("first_to_second", first_to_second)
+    _checks.require_stochastic("second_to_first", second_to_first)
     forth = -(first_to_second * scores.log_softmax(-1)).sum(-1)
     back = -(second_to_first * scores.transpose(-2, -1).log_softmax(-1)).sum(-1)
     return torch.cat([forth, back], dim=-1)
 
 
-def spectral_contrastive(joint, scores):
+def spectral_contrastive(joint: Tensor, scores: Tensor) -> Tensor:
     """Population form of the spectral contrastive loss (HaoChen et al. 2021), a scalar for each problem.
 
     Parameters
@@ -111,6 +112,6 @@ def spectral_contrastive(joint, scores):
     """
     if joint.shape[-2:] != scores.shape[-2:] or joint.ndim < 2:
         raise ValueError(f"joint has shape {tuple(joint.shape)}, scores {tuple(scores.shape)}; expected (..., n, m)")
-    validation.require_numbers("scores", scores)
+    _checks.require_numbers("scores", scores)
     product = joint.sum(-1, keepdim=True) * joint.sum(-2, keepdim=True)
     return (product * scores.square() - 2 * joint * scores).sum((-2, -1))

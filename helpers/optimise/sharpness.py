@@ -13,6 +13,10 @@ import numpy as np
 import torch
 from scipy import special, stats
 
+from helpers import validation
+
+from . import scaling
+
 FORMS = ("linear", "root")
 
 
@@ -195,7 +199,8 @@ def sam_step(gradient, radius):
     Parameters
     ----------
     gradient : Tensor, shape (..., T)
-    radius : float
+        Of any size: only its direction counts.
+    radius : float, or Tensor that broadcasts against (..., 1); >= 0
 
     Returns
     -------
@@ -204,12 +209,14 @@ def sam_step(gradient, radius):
     Raises
     ------
     ValueError
-        If a gradient is zero: every step is then as good.
+        If a gradient is zero (every step is then as good), NaN or infinite, or the radius is negative or NaN.
 
     >>> sam_step(torch.tensor([3.0, 4.0]), 1.0)
     tensor([0.6000, 0.8000])
     """
-    return radius * gradient / _length(gradient)
+    _check_step(gradient, radius)
+    direction = gradient / scaling.power_of_two(gradient)
+    return radius * direction / _length(direction)
 
 
 def asam_step(gradient, parameters, radius):
@@ -218,7 +225,7 @@ def asam_step(gradient, parameters, radius):
     Parameters
     ----------
     gradient, parameters : Tensor, shape (..., T)
-    radius : float
+    radius : float, or Tensor that broadcasts against (..., 1); >= 0
 
     Returns
     -------
@@ -227,12 +234,26 @@ def asam_step(gradient, parameters, radius):
     Raises
     ------
     ValueError
-        If ``|theta| g`` is zero.
+        If ``|theta| g`` is zero, an entry is NaN or infinite, or the radius is negative or NaN.
 
     >>> asam_step(torch.tensor([3.0, 4.0]), torch.tensor([1.0, 0.0]), 2.0)
     tensor([2., 0.])
     """
-    return radius * parameters**2 * gradient / _length(parameters.abs() * gradient)
+    _check_step(gradient, radius)
+    if validation.any_true(~torch.isfinite(parameters)):
+        raise ValueError("the parameters hold a NaN or an infinity")
+    # The direction for every size of the numbers; and the formula as it stands, where its squares are in range.
+    weighted = parameters.abs() / scaling.power_of_two(parameters) * (gradient / scaling.power_of_two(gradient))
+    direction = weighted / scaling.power_of_two(weighted)
+    always = radius * parameters.abs() * (direction / _length(direction))
+    length = torch.linalg.vector_norm(parameters.abs() * gradient, dim=-1, keepdim=True)
+    formula = radius * parameters**2 * gradient / length
+    bounds = torch.finfo(length.dtype)
+    low, high = bounds.tiny**0.5 / bounds.eps, bounds.max**0.5 * bounds.eps
+    largest = parameters.abs().amax(-1, keepdim=True)
+    in_range = (torch.minimum(length, largest) > low) & (torch.maximum(length, largest) < high)
+    in_range &= formula.isfinite().all(-1, keepdim=True)
+    return torch.where(in_range, formula, always)
 
 
 def gradient_at_worst_neighbour(objective, parameters, radius, *, adaptive):
@@ -280,6 +301,13 @@ def _flat(tensors):
 
 def _length(vector):
     length = torch.linalg.vector_norm(vector, dim=-1, keepdim=True)
-    if torch.any(length == 0):
+    if validation.any_true(length == 0):
         raise ValueError("the gradient is zero: no step is worse than another")
     return length
+
+
+def _check_step(gradient, radius):
+    if validation.any_true(~torch.isfinite(gradient)):
+        raise ValueError("the gradient holds a NaN or an infinity")
+    if validation.any_true(~(torch.as_tensor(radius) >= 0)):
+        raise ValueError(f"radius is {radius}, expected a number >= 0")

@@ -35,6 +35,7 @@ def sample(sizes, chances, rng):
     """
     sizes, chances = np.asarray(sizes), np.asarray(chances, dtype=float)
     _check(sizes, chances)
+    sizes = sizes.astype(np.int64)  # products of narrow or unsigned integers would wrap around
     starts = np.concatenate([[0], np.cumsum(sizes)])
     ends = []
     for first in range(len(sizes)):
@@ -72,7 +73,9 @@ def as_networkx(adjacency, sizes):
 
 
 def _pair_count(sizes, first, second):
-    return int(sizes[first]) * (int(sizes[first]) - 1) // 2 if first == second else int(sizes[first] * sizes[second])
+    return (
+        int(sizes[first]) * (int(sizes[first]) - 1) // 2 if first == second else int(sizes[first]) * int(sizes[second])
+    )
 
 
 def _draw(pairs, chance, rng):

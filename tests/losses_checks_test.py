@@ -1,0 +1,44 @@
+import math
+
+import pytest
+import torch
+
+from helpers.losses import _checks
+
+
+def test_positive():
+    _checks.require_positive("scale", 2)
+    _checks.require_positive("scale", torch.tensor([1.0, 2.0]))
+    for bad in (0, -1.0, math.nan, math.inf, torch.tensor([1.0, math.nan])):
+        with pytest.raises(ValueError, match=r"scale is .*, expected a positive finite number"):
+            _checks.require_positive("scale", bad)
+
+
+def test_square():
+    with pytest.raises(ValueError, match=r"scores has shape \(3, 4\), expected \(..., n, n\)"):
+        _checks.require_square("scores", torch.zeros(3, 4))
+    with pytest.raises(ValueError, match=r"scores has shape \(5,\)"):
+        _checks.require_square("scores", torch.zeros(5))
+
+
+def test_numbers():
+    _checks.require_numbers("scores", torch.tensor([-math.inf, 0.0]))
+    with pytest.raises(ValueError, match="scores holds a NaN"):
+        _checks.require_numbers("scores", torch.tensor([math.nan]))
+    with pytest.raises(ValueError, match=r"scores has dtype torch.int64"):
+        _checks.require_numbers("scores", torch.arange(3))
+
+
+def test_stochastic():
+    _checks.require_stochastic("law", torch.full((2, 3), 1 / 3))
+    with pytest.raises(ValueError, match="law is not row-stochastic: row sums from 2 to 2"):
+        _checks.require_stochastic("law", torch.ones(2, 2))
+    with pytest.raises(ValueError, match="smallest entry -1"):
+        _checks.require_stochastic("law", torch.tensor([[2.0, -1.0]]))
+
+
+def test_values_are_not_looked_at_inside_vmap_but_other_errors_pass():
+    doubled = torch.func.vmap(lambda x: (_checks.require_numbers("x", x), 2 * x)[1])(torch.ones(3))
+    assert doubled.tolist() == [2.0, 2.0, 2.0]
+    with pytest.raises(RuntimeError):
+        _checks.any_true(torch.empty(2, device="meta"))

@@ -5,6 +5,8 @@ import numpy as np
 
 from helpers.figures import COLOURS, CONTROL, long_format
 
+from .tables import alpha_cl_fashion
+
 BLUE, ORANGE, GREEN, PINK, YELLOW, SKY, BLACK = COLOURS
 
 
@@ -200,6 +202,219 @@ def composition(strengths, values, counts, parts, objects):
     most = (counts == parts).mean(1) > 0.5
     pieces.append({"panel": "crossing", "strength": [0.0], "value": strengths[np.argmax(most)]})
     return fig, long_format.columns(pieces)
+
+
+def weights(move, losses, partner):
+    """Weight of one moving stranger under every loss, ``{name: (distances,)}``, each divided by its largest."""
+    soft = ("InfoNCE", "soft triplet", "lifted structure", "MINE", "N+1 tuplet")
+    hard = ("triplet", "modified triplet", "quadratic")
+    fig, axes = plt.subplots(1, 2, figsize=(9, 3.3), layout="constrained", sharey=True)
+    lines, pieces = ("-", "--", "-", "-", "--"), []
+    for ax, names, title in zip(axes, (soft, hard), ("softmax-like", "hinge, sigmoid, straight line"), strict=True):
+        for name, colour, line in zip(names, (BLUE, SKY, GREEN, ORANGE, YELLOW), lines, strict=False):
+            share = _plain(losses[name]) / _plain(losses[name]).max()
+            width = 3.5 if line == "-" and name in ("InfoNCE", "MINE") else 1.5
+            _ = ax.plot(move, share, line, color=colour, linewidth=width, label=name)
+            pieces.append({"loss": name, "squared_distance": _plain(move), "weight": share})
+        _ = ax.axvline(partner, color=BLACK, linewidth=0.8, linestyle=":")
+        ax.set(title=title, xlabel="$d_{ij}^2$ of the moving stranger", ylim=(-0.03, 1.05))
+        _ = ax.legend(loc="upper right" if names is soft else "center right")
+    axes[0].set_ylabel("its weight / its largest")
+    return fig, long_format.columns(pieces)
+
+
+def rules(move, rules, cooled):
+    """Weight of one moving stranger under four rules, and its share in its row at several temperatures."""
+    fig, axes = plt.subplots(1, 2, figsize=(9, 3.3), layout="constrained")
+    pieces = []
+    panels = (
+        (axes[0], rules, "four rules", "its weight / its largest"),
+        (axes[1], cooled, "$r_H$", "share of its row"),
+    )
+    for ax, curves, title, label in panels:
+        for (name, values), colour in zip(curves.items(), (BLUE, ORANGE, GREEN, PINK), strict=True):
+            values = _plain(values) / (_plain(values).max() if curves is rules else 1.0)
+            _ = ax.plot(move, values, color=colour, label=name)
+            pieces.append({"curve": name, "squared_distance": _plain(move), "weight": values})
+        ax.set(title=title, xlabel="$d_{ij}^2$ of the moving stranger", ylabel=label)
+        _ = ax.legend(loc="upper right")
+    return fig, long_format.columns(pieces)
+
+
+def ladder(eigenvalues, predicted, measured):
+    """Hessian spectra at all critical directions, (directions, eigenvalues): dashes closed form, dots measured."""
+    fig, ax = plt.subplots(figsize=(7.6, 3.6), layout="constrained")
+    offsets = np.linspace(-0.36, 0.36, predicted.shape[1])
+    for k, (theory, found) in enumerate(zip(predicted, measured, strict=True)):
+        flat = np.abs(theory) < 1e-9
+        for chosen, colour in ((~flat, SKY), (flat, YELLOW)):
+            _ = ax.hlines(theory[chosen], k + offsets[chosen] - 0.04, k + offsets[chosen] + 0.04, color=colour, lw=5)
+        _ = ax.plot(k + offsets, found, "o", color=BLACK, markersize=2.5)
+    _ = ax.axhline(0, color=BLACK, linewidth=0.8)
+    up = (predicted > 1e-9).sum(1)
+    names = [f"$v_0=u_{k + 1}$\n$\\lambda={v:g}$\n{n} up" for k, (v, n) in enumerate(zip(eigenvalues, up, strict=True))]
+    ax.set_xticks(range(len(names)), names)
+    ax.set(ylabel="Hessian eigenvalue")
+    pieces = [
+        {"critical_point": k + 1, "predicted": theory, "measured": np.round(found, 10) + 0.0}
+        for k, (theory, found) in enumerate(zip(predicted, measured, strict=True))
+    ]
+    return fig, long_format.columns(pieces)
+
+
+def collapse(times, panels, gap):
+    """Singular ratios, angle and imbalance along the flow, ``{depth: {name: (times, starts)}}``."""
+    fig, axes = plt.subplots(1, len(panels), figsize=(10, 3.5), sharey=True, layout="constrained")
+    styles = {
+        "ratio": (BLUE, "-", "second / first singular value"),
+        "angle": (ORANGE, "-", "sine of the angle to $u_1$"),
+        "imbalance": (GREEN, "o", "imbalance, measured"),
+        "exact": (GREEN, "-", "imbalance, exact"),
+    }
+    pieces = []
+    for ax, (depth, curves) in zip(axes, panels.items(), strict=True):
+        for name, values in curves.items():
+            colour, mark, label = styles[name]
+            values = np.maximum(_plain(values), 1e-10)
+            middle, low, high = np.median(values, 1), values.min(1), values.max(1)
+            _ = ax.semilogy(times, middle, mark, color=colour, markersize=3, linewidth=1.3, label=label)
+            if name != "exact":
+                _ = ax.fill_between(times, low, high, color=colour, alpha=0.15, linewidth=0)
+            rows = {"low": low, "median": middle, "high": high}
+            pieces.append({"depth": depth, "curve": name, "time": times} | rows)
+        angle = np.median(_plain(curves["angle"]), 1)
+        late = angle[-1] * np.exp(-gap * (times[15:] - times[-1]))
+        _ = ax.semilogy(times[15:], 3 * late, color=BLACK, linewidth=1, label=r"slope $-(\lambda_1-\lambda_2)$")
+        ax.set(title=f"depth {depth}", xlabel="flow time", ylim=(1e-9, 10))
+    axes[0].set_ylabel("ratio, sine, Frobenius norm")
+    _ = fig.legend(*axes[-1].get_legend_handles_labels(), loc="outside lower center", ncols=5)
+    return fig, long_format.columns(pieces)
+
+
+def signs(noises, found):
+    """Top and lowest eigenvalue and lost starts by noise, ``{temperature: (noises, 3, sets)}``; uniform ones grey."""
+    fig, axes = plt.subplots(1, 3, figsize=(10.4, 3.5), layout="constrained")
+    pieces, titles = [], ("largest eigenvalue", "lowest eigenvalue", "share of starts lost")
+    for temperature, colour in zip(found, (BLUE, ORANGE, CONTROL), strict=True):
+        name = "uniform" if temperature > 1 else f"{temperature:g}"
+        label = "uniform weights" if temperature > 1 else f"temperature {temperature:g}"
+        for ax, kind, values in zip(
+            axes, ("largest", "lowest", "lost"), _plain(found[temperature]).swapaxes(0, 1), strict=True
+        ):
+            mean, error = values.mean(1), values.std(1, ddof=1) / values.shape[1] ** 0.5
+            _ = ax.errorbar(noises, mean, 2 * error, fmt="o-", color=colour, markersize=3, capsize=1.5, label=label)
+            pieces.append({"curve": f"{kind} {name}", "noise": noises, "value": mean, "error": error})
+    for ax, title in zip(axes, titles, strict=True):
+        _ = ax.axhline(0, color=BLACK, linewidth=0.8)
+        ax.set(title=title, xlabel="augmentation noise s")
+    axes[0].set_yscale("symlog", linthresh=0.3)
+    axes[0].set_ylabel(r"of $C_\alpha/N$")
+    _ = fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    return fig, long_format.columns(pieces)
+
+
+def simulation(sweep, measured):
+    """Participation ratios of the recorded simulation against size, without and with batch norm."""
+    fig, axes = plt.subplots(1, 2, figsize=(9, 3.5), layout="constrained", sharey=True)
+    kinds = {"relu": ("ReLU", BLUE, "o"), "clamped": ("ReLU, clamped", GREEN, "^"), "linear": ("linear", ORANGE, "s")}
+    sizes, pieces = np.array([5, 10, 20]), []
+    for ax, batch_norm in zip(axes, (False, True), strict=True):
+        for shift, (activation, (label, colour, mark)) in zip((-0.35, 0, 0.35), kinds.items(), strict=True):
+            for loss, alpha, line in (("infonce", "live", "-"), ("quadratic", "constant", ":")):
+                where = {"steps": 5000, "batch_norm": batch_norm, "loss": loss, "activation": activation}
+                values = np.array([sweep.values(measured, size=size, **where) for size in sizes])
+                mean, deviation = values.mean(1), values.std(1, ddof=1)
+                face = {"markerfacecolor": colour if loss == "infonce" else "white", "linestyle": line}
+                style = {"color": colour, "marker": mark, "capsize": 2} | face
+                _ = ax.errorbar(sizes + shift, mean, deviation, label=f"{label}, {alpha} α", **style)
+                row = {"batch_norm": batch_norm, "loss": loss, "activation": activation}
+                pieces.append(row | {"size": sizes, "mean": mean, "deviation": deviation})
+        ax.set(title="batch norm" if batch_norm else "no batch norm", xlabel="features = units", xticks=sizes)
+    axes[0].set_ylabel("participation ratio (± s.d.)")
+    _ = fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    return fig, long_format.columns(pieces)
+
+
+def digits(labels, rank, neighbours):
+    """5-NN accuracy against effective rank on digits, ``{loss: (seeds,)}``, losses named at their points."""
+    fig, ax = plt.subplots(figsize=(7.4, 4.2), layout="constrained")
+    pieces = []
+    for loss, name in labels.items():
+        x, y = rank[loss], 100 * neighbours[loss]
+        pieces.append({"loss": loss.replace(",", ""), "rank": x, "neighbours": y})
+        if loss in ("untrained", "raw pixels"):
+            _ = ax.axhline(y.mean(), color=CONTROL, linestyle=":" if loss == "untrained" else "--")
+            _ = ax.annotate(name, (15.5, y.mean()), (0, 3), textcoords="offset points", color="#666666", ha="right")
+            continue
+        colour = ORANGE if loss in ("quadratic", "power") else BLUE
+        _ = ax.errorbar(x.mean(), y.mean(), y.std(ddof=1), x.std(ddof=1), fmt="o", color=colour, capsize=2)
+    _name(
+        ax,
+        {
+            labels[k]: (rank[k].mean(), 100 * neighbours[k].mean())
+            for k in labels
+            if k in rank and k not in ("untrained", "raw pixels")
+        },
+    )
+    ax.set(xlabel="effective rank of cov(z)", ylabel="5-NN on z (%)", xlim=(1.5, 16), xscale="log")
+    ax.set_xticks([2, 3, 4, 6, 8, 12, 16], ["2", "3", "4", "6", "8", "12", "16"])
+    ax.minorticks_off()
+    return fig, long_format.columns(pieces)
+
+
+def clothes(recording):
+    """Probe and 5-NN accuracy against effective rank on clothes, every seed and means, losses named at their points."""
+    fig, axes = plt.subplots(1, 2, figsize=(10.4, 4.2), layout="constrained")
+    one_gradient, pieces = ("infonce", "decoupled", "entropy"), []
+    for ax, measured in zip(axes, ("probe", "neighbours"), strict=True):
+        places = {}
+        for loss, name in alpha_cl_fashion.LOSSES.items():
+            rank, score = recording.values("rank", loss=loss), 100 * recording.values(measured, loss=loss)
+            colour = {"quadratic": ORANGE, "square": PINK}.get(loss, GREEN if loss in one_gradient else BLUE)
+            _ = ax.plot(rank, score, "o", color=colour, alpha=0.25, markersize=3)
+            spread = score.std(ddof=1), rank.std(ddof=1)
+            _ = ax.errorbar(rank.mean(), score.mean(), *spread, fmt="o", color=colour, capsize=2)
+            if loss not in one_gradient[1:]:
+                label = "InfoNCE, ε = 1, 0; r_H" if loss == "infonce" else name
+                places[label] = (rank.mean(), score.mean())
+            pieces.append({"measured": measured, "loss": loss.replace(",", ""), "rank": rank, "score": score})
+        _name(ax, places)
+        for baseline, line in zip(alpha_cl_fashion.BASELINES, (":", "--"), strict=True):
+            height = 100 * recording.values(measured, loss=baseline).mean()
+            _ = ax.axhline(height, color=CONTROL, linestyle=line)
+            _ = ax.annotate(baseline, (2.0, height), (0, 3), textcoords="offset points", color="#666666")
+        ax.set(xlabel="effective rank of cov(z)", title=alpha_cl_fashion.MEASURED[measured], xscale="log")
+        ax.set_xticks([2, 3, 4, 6, 8, 12, 16], ["2", "3", "4", "6", "8", "12", "16"])
+        ax.set_xlim(1.6, 24)
+        ax.minorticks_off()
+    return fig, long_format.columns(pieces)
+
+
+def clothes_differences(recording):
+    """Paired differences to InfoNCE on clothes with joint intervals, probe and 5-NN."""
+    fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.8), layout="constrained", sharey=True)
+    losses, pieces = alpha_cl_fashion.COMPARED, []
+    for ax, measured in zip(axes, ("probe", "neighbours"), strict=True):
+        found = alpha_cl_fashion.compared(recording, measured)
+        mean, low, high = (100 * part for part in (found.mean, found.low, found.high))
+        for row, clear in enumerate(found.clear):
+            span = [[mean[row] - low[row]], [high[row] - mean[row]]]
+            colour = BLUE if clear else CONTROL
+            _ = ax.errorbar(mean[row], row, xerr=span, fmt="o", color=colour, capsize=3)
+            name = {"measured": measured, "loss": losses[row].replace(",", "")}
+            pieces.append(name | {"mean": [mean[row]], "low": low[row], "high": high[row]})
+        _ = ax.axvline(0, color=BLACK, linewidth=0.8)
+        ax.set(title=alpha_cl_fashion.MEASURED[measured].removesuffix(" (%)"), xlabel="minus InfoNCE, in points")
+        ax.set(yticks=range(len(losses)), ylim=(len(losses) - 0.5, -0.5))
+    axes[0].set_yticklabels([alpha_cl_fashion.LABELS[loss] for loss in losses])
+    return fig, long_format.columns(pieces)
+
+
+def _name(ax, places):
+    """Names beside points, alternately above and below in the order of height, so that neighbours keep apart."""
+    for number, (name, (x, y)) in enumerate(sorted(places.items(), key=lambda item: item[1][0])):
+        side = 8 if number % 2 else -14
+        _ = ax.annotate(name, (x, y), (6, side), textcoords="offset points", size=8)
 
 
 def _plain(values):

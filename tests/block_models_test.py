@@ -63,6 +63,20 @@ def test_pair_numbers_of_a_block_are_a_bijection():
     assert rows.tolist() == [1_999_998, 1_999_997]
 
 
+def test_pair_numbers_at_the_ends_of_columns_beyond_the_digits_of_a_float(rng):
+    """Column c starts at c (c - 1) / 2; from c = 4.7e7 on, eight times that is no float64, and roots are rounded."""
+    columns = np.concatenate([rng.integers(3, 1_000, 200), rng.integers(50_000_000, 2_000_000_000, 2_000)])
+    starts = columns * (columns - 1) // 2
+    for number, row, column in (
+        (starts, np.zeros_like(columns), columns),
+        (starts - 1, columns - 2, columns - 1),
+        (starts + columns - 1, columns - 1, columns),
+    ):
+        found = block_models._nodes(number, np.array([2_000_000_001]), 0, 0)
+        assert (found[0] == row).all()
+        assert (found[1] == column).all()
+
+
 @pytest.mark.parametrize("dtype", [np.int8, np.int16, np.int32, np.uint8, np.uint32, np.uint64])
 def test_the_type_of_the_sizes_does_not_matter(dtype, rng):
     chances = [[0.3, 0.2], [0.2, 0.1]]  # 100 * 100 pairs are more than 8 bits hold

@@ -101,7 +101,8 @@ def test_run_writes_ledgers_figures_and_pages_and_leaves_the_notebooks_alone(pla
     written = sorted(str(file.relative_to(place / "figures")) for file in (place / "figures").rglob("*.*"))
     small = [f"98_small/{name}" for name in ("claims.json", "figures.json", "line.csv", "line.png")]
     appendix = [f"98_small/appendix/{name}" for name in ("claims.json", "figures.json")]
-    assert written == [*appendix, *small, "CLAIMS.md", "README.md"]
+    theory_map = ["theory_map.csv", "theory_map.png", "theory_map_arrows.csv"]
+    assert written == [*appendix, *small, "CLAIMS.md", "README.md", *theory_map]
     out = capsys.readouterr().out
     assert "98_small: ran to its end" in out
     assert "appendix/98_small: ran to its end" in out
@@ -155,7 +156,7 @@ def test_store_writes_outputs_generated_text_and_tied_numbers(place):
     assert markdown[3].splitlines()[2] == (
         "| [T-1](#T-1) | one is one | `0 <= 1e-12` | a change of 1e-12 | two: misses by a factor of 1.0e+12 | derived |"
     )
-    assert markdown[4].endswith("Corrected: $1 = 1$. Evidence: [T-2](appendix/98_small.ipynb#T-2).")
+    assert markdown[4].endswith("*Corrected:* $1 = 1$. Evidence: [T-2](appendix/98_small.ipynb#T-2).")
     assert markdown[5] == "- [T-1](#T-1): n = 1 only."
     assert (place / "README.md").read_text().endswith("-->1<!-- / -->.\n")
     # what is stored is what would be written again
@@ -273,6 +274,11 @@ def test_a_foreign_kernel_is_named(place, capsys, monkeypatch):
     said = refused(capsys)
     assert "the kernel named python3 is another installation's, /usr/bin/other-python (" in said
     assert str(folder) in said
+
+
+def test_a_missing_kernel_is_named(place, capsys, monkeypatch):
+    monkeypatch.setattr(notebooks, "KERNEL", "no-such-kernel")
+    assert "there is no kernel named no-such-kernel: run make setup" in refused(capsys)
 
 
 @pytest.mark.parametrize("name", ["figures", "executed"])
@@ -428,7 +434,7 @@ def test_a_claim_is_explained_from_the_cards(tmp_path):
         "method:     exact",
         "not tested: n = 1 only",
         "uses:       T-1 (one is one): the first step",
-        "erratum E1: quoted 2 corrected 1",
+        "erratum E1: quoted: 2. Corrected: 1.",
     ]
     assert explain.explanation(every["96_first"], "T-1", every).splitlines()[-1] == (
         "used by:    X-1 (one is one): the first step"

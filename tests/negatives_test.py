@@ -92,3 +92,14 @@ def test_refusals():
         finite_samples.compositions(-1, 3)
     with pytest.raises(ValueError, match="no minimum found"):
         finite_negatives.newton(lambda x: -x.square().sum(), torch.ones(2, dtype=torch.float64))
+
+
+@pytest.mark.parametrize(("images", "views"), [(4, 3), (5, 2), (3, 4)])
+def test_all_batches_are_two_images_with_two_views_each(images, views):
+    found = finite_negatives.all_batches(images, views)
+    assert found.shape == (math.comb(images, 2) * math.comb(views, 2) ** 2, 4)
+    owner = found // views
+    assert np.array_equal(owner[:, :2], owner[:, 2:])  # first views, then their partners
+    assert (owner[:, 0] != owner[:, 1]).all()
+    assert (found[:, :2] != found[:, 2:]).all()
+    assert len({frozenset(row) for row in found.tolist()}) == len(found)

@@ -37,6 +37,9 @@ def test_slope_bias_bounds_the_slope_of_every_corrected_power_law():
     for _ in range(200):
         wiggle = np.exp(np.log1p(size) * rng.uniform(-1, 1, size=9))
         assert abs(statistics.loglog_slope(x, x**-2 * wiggle).slope + 2) <= bound
+    logs = np.log(x)
+    worst = np.exp(np.log1p(size) * np.sign(logs - logs.mean()))
+    assert statistics.loglog_slope(x, x**-2 * worst).slope + 2 == pytest.approx(bound, rel=1e-12)  # and it is reached
 
 
 @pytest.mark.parametrize(

@@ -234,8 +234,10 @@ def test_refusals_of_features():
         losses.ntxent(good, **options, include_self=True)
     with pytest.raises(ValueError, match=r"temperature has shape \(3,\), expected one number"):
         losses.infonce(good, good, temperature=torch.ones(3), **MEAN)
-    with pytest.raises(ValueError, match="log_kernel gives"):
-        losses.kernel_infonce(good, good, lambda x, y: torch.zeros(2, 2), **MEAN)
     scale = torch.ones((), requires_grad=True)
-    with pytest.raises(ValueError, match="log_kernel holds learnt numbers"):
-        losses.kernel_infonce(good, good, lambda x, y: scale * (x @ y.T), **MEAN)
+    for reduction in losses.REDUCTIONS:
+        chosen = {"positive_in_denominator": True, "reduction": reduction}
+        with pytest.raises(ValueError, match="log_kernel gives"):
+            losses.kernel_infonce(good, good, lambda x, y: torch.zeros(2, 2), **chosen)
+        with pytest.raises(ValueError, match="log_kernel holds learnt numbers"):
+            losses.kernel_infonce(good, good, lambda x, y: scale * (x @ y.T), **chosen)

@@ -84,9 +84,9 @@ def test_weak_points_start_with_the_coarsest_and_end_with_what_the_card_says(tmp
     found = {"T-1": record(exact, bound), "T-2": record(silent), "T-3": record(coarse, exact)}
     found |= {"T-4": record(exact), "T-5": record(shifted)}
     assert words.weak_points(card, found) == [
-        ("T-5", "mean would notice a change of 20 %, nothing smaller."),
-        ("T-3", "coarse would notice a change of 2 %, nothing smaller."),
-        ("T-2", "What law would notice is not stated. a reason."),
+        ("T-5", "“mean” would notice a change of 20 %, nothing smaller."),
+        ("T-3", "“coarse” would notice a change of 2 %, nothing smaller."),
+        ("T-2", "What “law” would notice is not stated. A reason."),
         ("T-4", "n = 1 only."),
     ]
 

@@ -114,7 +114,8 @@ def steepest(gradient: Tensor, radius: float | Tensor, *, norm: float) -> Tensor
     ----------
     gradient : Tensor, shape (..., d)
         Of any size: only its direction counts.
-    radius : float, or Tensor that broadcasts against (..., 1); >= 0
+    radius : float, or Tensor that broadcasts against (..., 1)
+        Negative: the step along which the function falls most.
     norm : 1, 2 or math.inf
         Norm of the step; the growth is ``radius * dual_norm(gradient)``.
 
@@ -125,15 +126,15 @@ def steepest(gradient: Tensor, radius: float | Tensor, *, norm: float) -> Tensor
     Raises
     ------
     ValueError
-        For another norm, a radius that is negative or NaN, or a gradient with a NaN or an infinity.
+        For another norm, a radius that is NaN, or a gradient with a NaN or an infinity.
 
     >>> steepest(torch.tensor([3.0, -4.0]), 1.0, norm=1)
     tensor([ 0., -1.])
     """
     if norm not in (1, *NORMS):
         raise ValueError(f"norm is {norm}, expected 1, 2 or math.inf")
-    if validation.any_true(~(torch.as_tensor(radius) >= 0)):
-        raise ValueError(f"radius is {radius}, expected a number >= 0")
+    if validation.any_true(torch.isnan(torch.as_tensor(radius))):
+        raise ValueError(f"radius is {radius}, expected a number")
     if validation.any_true(~torch.isfinite(gradient)):
         raise ValueError("gradient holds a NaN or an infinity: no direction is steepest")
     if norm == math.inf:
@@ -247,7 +248,7 @@ def pgd(
     radius, norm, low, high
         As :func:`project`.
     step_sizes : sequence of float
-        One a step.
+        One a step; negative ones lead downhill, for controls.
 
     Returns
     -------
@@ -256,14 +257,14 @@ def pgd(
     Raises
     ------
     ValueError
-        If the starts do not fit the centres, a step size is negative or NaN, the loss does not give one value a point
+        If the starts do not fit the centres, a step size is not finite, the loss does not give one value a point
         or does not depend on them, or as :func:`project`.
     """
     nearest = _projection(centres, radius, norm, low, high)
     if starts.shape[1:] != centres.shape or len(starts) == 0:
         raise ValueError(f"starts has shape {tuple(starts.shape)}, expected (count >= 1, {tuple(centres.shape)})")
-    if not all(size >= 0 for size in step_sizes):
-        raise ValueError(f"step_sizes are {list(step_sizes)}, expected numbers >= 0")
+    if not all(math.isfinite(size) for size in step_sizes):
+        raise ValueError(f"step_sizes are {list(step_sizes)}, expected finite numbers")
     points = nearest(starts).detach()
     best = None
     for size in step_sizes:

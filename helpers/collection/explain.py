@@ -49,7 +49,10 @@ def explanation(card, claim_id, every):
             lines += _entry(key, f"{other} ({home[other].claims[other]['title']}): {reason}")
     for label, erratum in card.errata.items():
         if erratum["evidence"] == claim_id:
-            lines += _entry(f"erratum {label}", f"quoted {erratum['quoted']} corrected {erratum['corrected']}")
+            lines += _entry(
+                f"erratum {label}",
+                f"quoted: {words.sentence(erratum['quoted'])} Corrected: {words.sentence(erratum['corrected'])}",
+            )
     return "\n".join(lines)
 
 

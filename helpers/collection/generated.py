@@ -57,7 +57,7 @@ def errata(card, found, place):
     if not card.errata:
         return "No erratum was found."
     return "\n".join(
-        f"- **{label}.** Quoted: {entry['quoted']} Corrected: {entry['corrected']} "
+        f"- **{label}.** *Quoted:* {words.sentence(entry['quoted'])} *Corrected:* {words.sentence(entry['corrected'])} "
         f"Evidence: {words.erratum(card, entry, seen_from=place)}."
         for label, entry in card.errata.items()
     )

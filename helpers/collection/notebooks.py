@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
-from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbconvert.preprocessors import CoalesceStreamsPreprocessor
@@ -93,8 +92,10 @@ def require_kernel():
         If there is no such kernel, or another installation answers to its name.
     """
     try:
-        specification = KernelSpecManager().get_kernel_spec(KERNEL)
-    except NoSuchKernel as error:
+        specification = (
+            NotebookClient(nbformat.v4.new_notebook(), kernel_name=KERNEL).create_kernel_manager().kernel_spec
+        )
+    except KeyError as error:
         raise ValueError(f"there is no kernel named {KERNEL}: run make setup") from error
     program = specification.argv[0]
     if os.path.isabs(program) and os.path.abspath(program) != os.path.abspath(sys.executable):

@@ -125,16 +125,23 @@ def weak_points(card, found):
     coarse, plain = [], []
     for label, record in found.items():
         weak, check = card.claims[label].get("weak"), furthest(record)
-        said = [f"{weak}."] if weak and not weak.rstrip().endswith(".") else [weak] if weak else []
-        if silent := [check["name"] for check in unstated(record)]:
+        said = [sentence(weak)] if weak else []
+        if silent := [f"“{check['name']}”" for check in unstated(record)]:
             said.insert(0, f"What {', '.join(silent)} would notice is not stated.")
         if check is not None:
-            said.insert(0, f"{check['name']} would notice {verdicts.resolution(check)}, nothing smaller.")
+            said.insert(0, f"“{check['name']}” would notice {verdicts.resolution(check)}, nothing smaller.")
             coarse.append((check["resolution"], label, " ".join(said)))
         elif said:
             plain.append((label, " ".join(said)))
     coarse.sort(key=lambda entry: (-entry[0], entry[1]))
     return [(label, text) for _, label, text in coarse] + plain
+
+
+def sentence(text):
+    """A text as a sentence: a capital where it starts with a word (a single letter is a symbol), a full stop."""
+    text = " ".join(text.split())
+    first = text[:1].upper() if re.match(r"a\s|[a-z]{2,}\b", text) else text[:1]
+    return first + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
 
 def furthest(record):

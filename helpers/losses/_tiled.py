@@ -134,7 +134,7 @@ def any_kernel(anchors, candidates, _, *, log_kernel, positive_in_denominator, s
     `log_kernel` maps (m, d) and (n, d) to (m, n); other arguments and results as in :func:`one_direction`.
     """
     n = len(anchors)
-    _check_kernel(log_kernel, anchors, candidates)
+    require_kernel(log_kernel, anchors, candidates)
     gradients = [torch.zeros_like(features) for features in (anchors, candidates)] if derivatives else (None, None)
     value = anchors.new_zeros((), dtype=torch.float64)
     height = max(1, rows_of_a_block(n, anchors) // 4)  # autograd keeps a few blocks
@@ -157,9 +157,10 @@ def any_kernel(anchors, candidates, _, *, log_kernel, positive_in_denominator, s
     return value, *gradients
 
 
-def _check_kernel(log_kernel, anchors, candidates):
+def require_kernel(log_kernel, anchors, candidates):
+    """Raise ``ValueError`` for a kernel that gives another shape, or holds learnt numbers."""
     with torch.enable_grad():
-        sample = log_kernel(anchors[:1], candidates)
+        sample = log_kernel(anchors[:1].detach(), candidates.detach())
     if sample.shape != (1, len(candidates)):
         raise ValueError(
             f"log_kernel gives {tuple(sample.shape)} for one anchor and {len(candidates)} candidates, "

@@ -3,13 +3,13 @@
 The conventions are those of :mod:`.scores`: anchors are rows, what a denominator holds is said by the caller. A mean or
 sum over the plain batch has its gradient formed tile by tile in the forward pass (:mod:`._tiled`), so that 65,536 pairs
 fit; with a queue, weights, labels, several processes or ``reduction="none"`` the backward pass computes the tiles again
-(:mod:`._streamed`).
+(:mod:`._streamed`). Second derivatives, forward mode and ``torch.func`` hold all scores.
 
 Options that several losses share:
 
 * ``reduction`` -- "mean" or "sum" over anchors, or "none" for the vector.
-* ``queue`` -- Tensor (q, d): further candidates, after the batch's, that are nobody's positive (He et al. 2020), in any
-  floating dtype.
+* ``queue`` -- Tensor (q, d), q >= 0, in any floating dtype: further candidates, after the batch's, that are nobody's
+  positive (He et al. 2020).
 * ``weights`` -- callable that maps anchor numbers, (h, 1), and candidate numbers, (1, w), to constant weights that
   broadcast to (h, w), boolean or >= 0. They multiply the candidate's exponential in the denominator; 0 leaves the pair
   out. A designated positive weighs 1. See :func:`unequal`.
@@ -261,6 +261,7 @@ def kernel_infonce(
         )
         sweep = functools.partial(_tiled.any_kernel, log_kernel=log_kernel, **options)
         return _tiled.scalar(sweep, dense, (anchors, candidates), 1.0, scale)
+    _tiled.require_kernel(log_kernel, anchors, candidates)
     pattern = _streamed.Pattern(positive=_numbers(anchors))
     return _streamed.softmax_losses(anchors, candidates, 1.0, pattern, scores=log_kernel, form="out", **options)[0]
 
@@ -487,6 +488,8 @@ def _with_queue(candidates, queue):
     if queue is None:
         return candidates
     _checks.require_tensors(queue=queue)
+    if queue.shape == (0, candidates.shape[1]):  # nobody has been put into it yet
+        return candidates
     _, queue = _features(candidates, queue.to(candidates.dtype), paired=False)
     return torch.cat([candidates, queue])
 

@@ -81,6 +81,15 @@ def signal_to_noise(n, classes, noise):
     return (n / classes) * (1 - 2 * noise) / np.sqrt(n * noise * (1 - noise))
 
 
+def threshold(n, classes):
+    """The noise p'_c at which :func:`signal_to_noise` is 1: ``(1 - 1 / sqrt(1 + 4 n / k^2)) / 2``.
+
+    >>> round(threshold(500, 10), 3)
+    0.391
+    """
+    return float((1 - 1 / np.sqrt(1 + 4 * n / classes**2)) / 2)
+
+
 def noise_unit(n, classes, noise):
     """What a singular value of size ``sqrt(n p'(1 - p'))`` becomes when divided by the mean degree."""
     return np.sqrt(n * noise * (1 - noise)) / (n * noise + n / classes * (1 - 2 * noise))

@@ -14,7 +14,6 @@ from sklearn.cluster import KMeans
 
 from helpers import evaluation
 from helpers.spectral import embedding, graphs, subspaces
-from helpers.spectral.embedding import spectral_clustering as spectral_clustering
 
 from . import population_minimisers
 
@@ -155,7 +154,7 @@ def compare_with_spectral(graph, partition, *, geometry, dimension, temperature,
     ----------
     graph : CodewordGraph
     partition : ndarray, shape (n,), int
-        Spectral clustering of the graph, see :func:`spectral_clustering`.
+        Spectral clustering of the graph, see ``embedding.spectral_clustering``.
     geometry, dimension, temperature, restarts
         See ``population_minimisers.minimise``.
     rng : numpy.random.Generator

@@ -3,10 +3,16 @@
 Only the standard library, and syntax that old interpreters parse, because this file has to be able to say in one
 clear line that the interpreter is too old. An existing ``.venv`` is kept, and with it an installed torch 2.13.0,
 whatever its build. The stamp is written last, so that an interrupted set-up is simply taken up again.
+
+A virtual environment names its folder in many places. After a clone was copied or moved they would still lead to the
+original, whose code would run and whose files would be written. The stamp therefore stands for the folder too, and
+what leads elsewhere is turned round before anything is installed.
 """
 
+import glob
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,6 +22,11 @@ VENV = os.path.join(ROOT, ".venv")
 STAMP = os.path.join(VENV, ".ready")
 OLDEST = (3, 11)
 NEEDED_GIB = 3
+PACKAGE = "contrastive_theory_checked"
+# What a script in .venv/bin starts with: its interpreter, by way of the shell if the path has a space or is long.
+INTERPRETER = re.compile(rb"#!(?:/bin/sh\n'''exec' \")?(/[^\n\"]*/\.venv)/bin/python")
+LONGEST_SHEBANG = 127  # bytes of a first line that every Linux reads
+HAS_PIP = "import importlib.util, sys; sys.exit(importlib.util.find_spec('pip') is None)"
 NO_NETWORK = (
     "NewConnectionError",
     "ConnectTimeout",
@@ -26,8 +37,9 @@ NO_NETWORK = (
 
 
 def fingerprint():
-    """Digest of the interpreter's version and of the two files that say what is installed."""
+    """Digest of this clone's folder, the interpreter's version and the two files that say what is installed."""
     digest = hashlib.sha256(sys.version.encode())
+    digest.update(os.fsencode(os.path.realpath(ROOT)))
     for name in ("requirements.txt", "pyproject.toml"):
         with open(os.path.join(ROOT, name), "rb") as stream:
             digest.update(stream.read())
@@ -59,6 +71,61 @@ def explain(log):
     return "pip failed, see its last lines above; mend that and run the command again"
 
 
+def scripts():
+    """The text files that name the folder of the virtual environment, with their contents."""
+    names = sorted(glob.glob(os.path.join(glob.escape(VENV), "bin", "*")))
+    for name in [*names, os.path.join(VENV, "pyvenv.cfg")]:
+        if os.path.isfile(name) and not os.path.islink(name):
+            with open(name, "rb") as stream:
+                content = stream.read()
+            if b"\0" not in content[:4096]:  # that would be a program in machine code
+                yield name, content
+
+
+def turned_round(content, others):
+    """A script with the path of this virtual environment in the place of others."""
+    here = os.fsencode(VENV)
+    for other in others:
+        whole_path = rb"(?<![^\s!\"'=(])" + re.escape(other) + rb"(?=[/\s\"')]|\Z)"
+        content = re.sub(whole_path, lambda _: here, content)
+    first, _, rest = content.partition(b"\n")
+    if first.startswith(b"#!" + here) and (b" " in here or len(first) > LONGEST_SHEBANG):
+        return b"#!/bin/sh\n'''exec' \"" + first[2:] + b'" "$0" "$@"\n\' \'\'\'\n' + rest
+    return content
+
+
+def foreign_links():
+    """The files by which Python finds this package installed in place, if they lead to another clone."""
+    library = os.path.join(glob.escape(VENV), "[lL]ib", "**", "site-packages", "__editable__*" + PACKAGE + "*")
+    links = [name for name in glob.glob(library, recursive=True) if os.path.isfile(name)]
+    text = ""
+    for name in links:
+        with open(name, encoding="utf-8", errors="replace") as stream:
+            text += stream.read() + "\n"
+    for root in (ROOT, os.path.realpath(ROOT)):
+        for place in (root, os.path.join(root, "helpers")):
+            if re.search(r"(?m)(?:^|['\"])" + re.escape(place) + r"(?:['\"]|$)", text):
+                return []
+    return links
+
+
+def make_own():
+    """Turn round what in .venv leads to another folder; returns whether anything did."""
+    links = foreign_links()
+    for name in links:
+        os.remove(name)
+    found = [INTERPRETER.match(content) for _, content in scripts()]
+    others = {match.group(1) for match in found if match}
+    others = [other for other in others if os.path.realpath(os.fsdecode(other)) != os.path.realpath(VENV)]
+    for name, content in list(scripts()) if others else ():
+        own = turned_round(content, others)
+        if own != content:
+            with open(name, "r+b") as stream:  # keeps the permissions
+                stream.write(own)
+                stream.truncate()
+    return bool(links or others)
+
+
 def main():
     """Create or complete ``.venv``; does nothing if it already matches the requirements."""
     if sys.version_info < OLDEST:
@@ -69,16 +136,24 @@ def main():
         with open(STAMP) as stream:
             if stream.read() == wanted:
                 return
+    if os.path.exists(VENV) and os.path.realpath(VENV) != os.path.join(os.path.realpath(ROOT), ".venv"):
+        stop(".venv is a link to " + os.path.realpath(VENV) + ", which is not ours to change; remove the link")
     if shutil.disk_usage(ROOT).free < NEEDED_GIB * 2**30 and not os.path.exists(VENV):
         stop(f"less than {NEEDED_GIB} GiB of disk is free; free some and run the command again")
     python = os.path.join(VENV, "Scripts" if os.name == "nt" else "bin", "python")
     log = []
-    if not os.path.exists(python) and call([sys.executable, "-m", "venv", VENV], log):
+    if os.path.exists(STAMP):
+        os.remove(STAMP)
+    if make_own():
+        print("this clone was moved or copied: its .venv is made its own")
+    # The folder may be there without pip: the module venv was interrupted.
+    usable = os.path.exists(python) and not call([python, "-c", HAS_PIP], log)
+    if not usable and call([sys.executable, "-m", "venv", VENV], log):
         stop("the venv module failed (on Debian: install python3-venv); then run the command again")
     pip = [python, "-m", "pip", "--disable-pip-version-check", "install", "--progress-bar", "off"]
     print("setting up .venv (one to ten minutes, once)")
     if call([*pip, "--quiet", "-r", os.path.join(ROOT, "requirements.txt")], log) or call(
-        [*pip, "--quiet", "-e", ROOT], log
+        [*pip, "--quiet", "--no-deps", "-e", ROOT], log
     ):
         stop(explain(log))
     with open(STAMP, "w") as stream:

@@ -140,35 +140,58 @@ def current(environment=None):
     import torch
 
     env = os.environ if environment is None else environment
-    profile = env.get("PROFILE") or "quick"
-    if profile not in PROFILES:
-        raise ValueError(f"PROFILE is {profile!r}, expected one of {', '.join(PROFILES)}")
-    seed_text = env.get("SEED") or "0"
-    if not seed_text.isdecimal():
-        raise ValueError(f"SEED is {seed_text!r}, expected a non-negative integer")
-    seed = int(seed_text)
-    strict = env.get("STRICT", "") == "1"
-    output = output_folder(env, profile, seed, strict=strict)
+    asked = settings(env)
     device = _device(env.get("DEVICE", ""))
     rank, gpus = env.get("LOCAL_RANK", ""), torch.cuda.device_count()
     if device == torch.device("cuda") and rank.isdecimal():  # one of torchrun's processes
         if int(rank) >= gpus:
             raise ValueError(f"torchrun started process {rank} here, from 0, but torch sees {gpus} GPU(s): one each")
         device = torch.device("cuda", int(rank))
-    return Run(profile, seed, device, output, env.get("REDRAW", "") == "1", strict)
+    return Run(device=device, **asked)
 
 
-def output_folder(environment, profile="quick", seed=0, *, strict=True):
-    """Where a run writes: ``OUTPUT``, from the root of the repository, or the folder that belongs to the run.
+def settings(environment):
+    """What a run is asked for, without the device: profile, seed, output, redraw and strict; needs no torch.
 
-    A strict run of the quick profile with seed 0 writes to ``figures``, any other strict run to
-    ``build/<profile>-<seed>``, a live session to ``build/live``.
+    ``output`` is ``OUTPUT``, from the root of the repository, or the folder that belongs to the run: a strict run of
+    the quick profile with seed 0 writes to ``figures``, any other strict run to ``build/<profile>-<seed>``, a live
+    session to ``build/live``. An empty variable counts as unset.
+
+    Parameters
+    ----------
+    environment : mapping
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    ValueError
+        If a variable holds something else than its documented values.
+
+    >>> settings({"STRICT": "1", "PROFILE": "full"})["output"].name
+    'full-0'
     """
+    profile = environment.get("PROFILE") or "quick"
+    if profile not in PROFILES:
+        raise ValueError(f"PROFILE is {profile!r}, expected one of {', '.join(PROFILES)}")
+    seed = environment.get("SEED") or "0"
+    if not seed.isdecimal():
+        raise ValueError(f"SEED is {seed!r}, expected a non-negative integer")
+    strict, redraw = (_switch(environment, name) for name in ("STRICT", "REDRAW"))
+    own = ROOT / "figures" if (profile, int(seed)) == ("quick", 0) else ROOT / "build" / f"{profile}-{int(seed)}"
+    output = own if strict else ROOT / "build" / "live"
     if environment.get("OUTPUT"):
-        return (ROOT / environment["OUTPUT"]).resolve()
-    if not strict:
-        return ROOT / "build" / "live"
-    return ROOT / "figures" if (profile, seed) == ("quick", 0) else ROOT / "build" / f"{profile}-{seed}"
+        output = Path(os.path.normpath(ROOT / environment["OUTPUT"]))
+    return {"profile": profile, "seed": int(seed), "output": output, "redraw": redraw, "strict": strict}
+
+
+def _switch(environment, name):
+    value = environment.get(name) or "0"
+    if value not in ("0", "1"):
+        raise ValueError(f"{name} is {value!r}, expected 1 or nothing")
+    return value == "1"
 
 
 def _device(name):

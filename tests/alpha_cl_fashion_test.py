@@ -39,6 +39,7 @@ def test_all_losses_but_the_one_that_is_quadratic_in_disguise():
     assert len(table.SEEDS) >= 3
 
 
+@pytest.mark.slow
 def test_training_repeats_and_follows_its_settings():
     images = torch.from_numpy(table.parts(SMALL, 3)[1].images)
 
@@ -147,6 +148,7 @@ def test_the_figures_are_drawn_with_their_numbers():
     plt.close("all")
 
 
+@pytest.mark.slow
 def test_it_needs_no_matplotlib():
     code = "import sys; sys.modules['matplotlib'] = None; sys.modules['tqdm'] = None; "
     subprocess.run([sys.executable, "-c", code + "import helpers.papers.alpha_cl.tables.alpha_cl_fashion"], check=True)

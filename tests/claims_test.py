@@ -1,274 +1,217 @@
-"""The ledger computes verdicts by rule, refuses what it should, and keeps a stored file that agrees."""
+"""The ledger asks the card, records verdicts, writes before it raises, and joins essay and appendix."""
 
 import json
 
 import numpy as np
 import pytest
+import small_papers
 
-from helpers import runtime, statistics
-from helpers.ledger import compare
-from helpers.ledger.claims import ClaimsFailed, Ledger, verdict_line
-from helpers.ledger.verdicts import quantile
+from helpers import runtime
+from helpers.ledger import cards, claims
+from helpers.ledger.claims import ClaimsFailed, Ledger
 
-HEAD = {"statement": "x = x", "source": "here", "provenance": ["derived"]}
+TWO = {"claim__T_2": small_papers.CLAIM | {"where": "appendix"}}
 
 
 @pytest.fixture
 def ledger(tmp_path):
-    return Ledger("99_test", runtime.current({"OUTPUT": str(tmp_path), "DEVICE": "cpu"}))
+    """A function of changes to the card, place and strictness."""
+
+    def make(place="essay", *, strict=True, guard=None, **changes):
+        environment = {"OUTPUT": str(tmp_path / "out"), "DEVICE": "cpu", "STRICT": "1" if strict else ""}
+        card = small_papers.load(tmp_path, **changes)
+        return Ledger(card, runtime.current(environment), place=place, guard=guard)
+
+    return make
 
 
-def record(ledger, fill, claim_id="T-1"):
-    with ledger.claim(claim_id, "a title", **HEAD) as claim:
-        fill(claim)
-    return ledger.claims[claim_id]
-
-
-def test_identity_takes_the_worst_entry_and_its_control_the_same_tolerance(ledger):
-    def fill(claim):
-        claim.identity("close", [1.0, 2.0], [1.0, 2.0 + 1e-9], tolerance=1e-8)
-        claim.control("a factor", [1.0, 2.0], [2.0, 4.0])
-
-    entry = record(ledger, fill)
-    assert entry["holds"]
-    assert entry["control"]["fails"]
-    assert entry["measured"] == pytest.approx(1e-9, rel=1e-5)
-    assert entry["controls"][0]["threshold"] == 1e-8
-
-
-def test_a_control_that_passes_makes_the_claim_fail(ledger, capsys):
-    def fill(claim):
-        claim.identity("close", 1.0, 1.0, tolerance=1e-8)
-        claim.control("nothing", 1.0, 1.0)
-
-    record(ledger, fill)
-    assert capsys.readouterr().out == "FAIL  T-1  a title   (control 'nothing' passes)\n"
-
-
-def test_relative_errors_need_a_positive_scale(ledger):
-    with pytest.raises(ValueError, match="relative_to must be positive"):
-        record(ledger, lambda claim: claim.identity("close", 1.0, 1.0, tolerance=1, relative_to=0.0))
-
-
-@pytest.mark.parametrize(("larger", "holds"), [(1.0, True), (0.0, True), (-1e-3, False)])
-def test_inequality_allows_rounding_only(ledger, larger, holds):
-    def fill(claim):
-        claim.inequality("bounded", 0.0, larger, tolerance=1e-12)
-        claim.control("sign", 0.0, -1.0)
-
-    assert record(ledger, fill)["holds"] is holds
-
-
-def test_inequality_with_standard_errors_judges_each_entry_by_its_own(ledger):
-    def fill(claim):
-        claim.inequality("noisy", [0.0, 0.0], [-0.1, 1.0], tolerance=0, standard_error=[0.1, 1e-9], trials=1000)
-        claim.control("far below", [0.0, 0.0], [-10.0, 1.0])
-
-    assert record(ledger, fill)["holds"]
-
-
-def test_rate_without_noise_is_judged_by_its_bias_alone(ledger):
-    n = np.geomspace(10, 1000, 12)
-
-    def fill(claim):
-        claim.rate(
-            "1/n", statistics.loglog_slope(n, 1 / n + 1 / n**2), -1, bias=statistics.slope_bias(n, 1 / n), exact=True
-        )
-        claim.control("1/sqrt n", statistics.loglog_slope(n, n**-0.5))
-
-    assert record(ledger, fill)["holds"]
-
-
-def test_statistical_widens_with_the_number_of_comparisons():
-    assert quantile(comparisons=100) > quantile() > 4.8
-    assert quantile(trials=5) > quantile(trials=500) > quantile()
-
-
-def test_statistical_refuses_a_zero_standard_error(ledger):
-    with pytest.raises(ValueError, match="standard error is not positive"):
-        record(ledger, lambda claim: claim.statistical("mean", 1.0, 1.0, 0.0, trials=10))
-
-
-def test_goodness_accepts_a_fair_p_value_and_rejects_a_tiny_one(ledger):
-    def fill(claim):
-        claim.goodness("law", [0.3, 0.9], trials=100)
-        claim.control("other law", 1e-9)
-
-    assert record(ledger, fill)["holds"]
-
-
-def test_landscape_counts_converged_restarts_only(ledger):
-    def fill(claim):
-        claim.landscape("global", [0.0, 0.0, 9.0], [0.0, 0.0, 1.0], tolerance=1e-6, gradient_tolerance=1e-8)
-        claim.control("other set", [1.0, 1.0, 9.0], [0.0, 0.0, 1.0])
-
-    assert record(ledger, fill)["checks"][0]["trials"] == 2
-
-
-def test_landscape_refuses_when_most_restarts_did_not_converge(ledger):
-    with pytest.raises(ValueError, match="only 1 of 3 restarts converged"):
-        record(
-            ledger,
-            lambda claim: claim.landscape("x", [0, 0, 0], [0, 1, 1], tolerance=1, gradient_tolerance=1e-8),
-        )
-
-
-def test_counterexample_needs_the_repaired_statement_to_hold(ledger):
-    def fill(claim):
-        claim.counterexample("printed bound", [0.2, -1.0], threshold=1e-9)
-        claim.control("repaired bound", [-0.1, -1.0])
-
-    entry = record(ledger, fill)
-    assert entry["holds"]
-    assert entry["control"]["fails"]
-    assert entry["measured"] == 0.2
-
-
-def test_empirical_needs_five_seeds_and_a_clear_sign(ledger):
-    def fill(claim):
-        claim.empirical("gain", [1.0, 1.1, 0.9, 1.0, 1.05])
-        claim.control("no gain", [1.0, -1.1, 0.9, -1.0, 0.05])
-
-    assert record(ledger, fill)["holds"]
-    with pytest.raises(ValueError, match="at least 5 are needed"):
-        record(ledger, lambda claim: claim.empirical("gain", [1.0, 1.0]), "T-2")
-
-
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_a_number_that_is_not_finite_is_refused(ledger, bad):
-    with pytest.raises(ValueError, match="not finite"):
-        record(ledger, lambda claim: claim.identity("close", bad, 1.0, tolerance=1e-8))
-
-
-def test_an_empty_comparison_is_refused(ledger):
-    with pytest.raises(ValueError, match="nothing to compare"):
-        record(ledger, lambda claim: claim.identity("close", [], [], tolerance=1e-8))
-
-
-def test_a_claim_without_control_is_refused(ledger):
-    with pytest.raises(ValueError, match="has no control"):
-        record(ledger, lambda claim: claim.identity("close", 1.0, 1.0, tolerance=1e-8))
-
-
-def test_a_claim_without_check_is_refused(ledger):
-    with pytest.raises(ValueError, match="has no check"):
-        record(ledger, lambda claim: None)
-    with pytest.raises(ValueError, match="stands before any check"):
-        record(ledger, lambda claim: claim.control("x", 1.0, 2.0), "T-2")
-
-
-def fill_well(claim):
-    claim.identity("close", 1.0, 1.0, tolerance=1e-8)
+def fill(claim, value=1.0, check="close"):
+    claim.identity(check, 1.0, value, tolerance=1e-8)
     claim.control("a factor", 1.0, 2.0)
 
 
-def test_second_record_of_an_id_and_unknown_words_are_refused(ledger):
-    record(ledger, fill_well)
-    with pytest.raises(ValueError, match="already in the ledger"):
-        ledger.claim("T-1", "again", **HEAD)
-    with pytest.raises(ValueError, match="provenance"):
-        ledger.claim("T-2", "x", statement="", source="", provenance=["guessed"])
-    with pytest.raises(ValueError, match="kind 'hope'"):
-        ledger.claim("T-2", "x", kind="hope", **HEAD)
+def record(opened, value=1.0, check="close"):
+    with opened as claim:
+        fill(claim, value, check)
+
+
+def test_a_claim_prints_its_verdict_and_is_recorded(ledger, capsys):
+    book = ledger()
+    record(book.claim("T-1"))
+    assert book.claims["T-1"]["holds"]
+    assert capsys.readouterr().out.startswith("PASS  T-1  one is one\n      close ")
+
+
+def test_an_id_that_is_not_on_the_card_is_refused_with_the_next_best(ledger):
+    book = ledger(**TWO)
+    with pytest.raises(ValueError, match=r"T-11 is not on the card 97_small.toml; did you mean T-1\?"):
+        book.claim("T-11")
+    with pytest.raises(ValueError, match=r"ZZZ is not on the card 97_small.toml$"):
+        book.claim("ZZZ")
+
+
+def test_a_claim_in_the_wrong_notebook_is_refused(ledger):
+    with pytest.raises(ValueError, match=r"T-2 belongs to the appendix \(97_small.toml\), this is the essay of 97_sm"):
+        ledger(paper__form="essay", **TWO).claim("T-2")
+    with pytest.raises(ValueError, match=r"T-1 belongs to the essay \(97_small.toml\), this is the appendix of 97_sm"):
+        ledger("appendix", paper__form="essay", **TWO).claim("T-1")
+
+
+def test_a_paper_without_essay_holds_all_its_claims_in_one_notebook(ledger):
+    book = ledger(**TWO)
+    record(book.claim("T-2"))
+    assert book.ids == ["T-1", "T-2"]
+
+
+def test_more_is_for_the_appendix_and_claims_of_the_essay(ledger):
+    record(ledger("appendix", paper__form="essay", **TWO).more("T-1"))
+    with pytest.raises(ValueError, match=r"more\('T-2'\) is for the appendix and claims of the essay; .* into the app"):
+        ledger("appendix", paper__form="essay", **TWO).more("T-2")
+    with pytest.raises(ValueError, match=r"more\('T-1'\) is for the appendix .*this is the essay of 97_small"):
+        ledger(paper__form="essay", **TWO).more("T-1")
+
+
+def test_a_second_record_is_refused_in_a_strict_run_and_replaces_in_a_live_one(ledger, capsys):
+    strict = ledger()
+    record(strict.claim("T-1"))
+    with pytest.raises(ValueError, match="T-1 is already in the ledger"):
+        strict.claim("T-1")
+    live = ledger(strict=False)
+    record(live.claim("T-1"))
+    record(live.claim("T-1"), value=2.0)
+    assert not live.claims["T-1"]["holds"]
+    assert "(takes the place of the earlier record of T-1)" in capsys.readouterr().out
+
+
+def test_the_guard_is_asked_before_a_claim_opens(ledger):
+    def guard(claim_id):
+        raise ValueError(f"{claim_id} is not yours")
+
+    with pytest.raises(ValueError, match="T-1 is not yours"):
+        ledger(strict=False, guard=guard).claim("T-1")
 
 
 def test_an_error_inside_the_block_records_nothing(ledger):
-    with pytest.raises(ZeroDivisionError), ledger.claim("T-1", "x", **HEAD):
+    book = ledger()
+    with pytest.raises(ZeroDivisionError), book.claim("T-1"):
         _ = 1 / 0
-    assert ledger.claims == {}
+    assert book.claims == {}
 
 
-def test_erratum_needs_recorded_evidence(ledger):
-    record(ledger, fill_well)
-    ledger.erratum("E1", "2", "1", "T-1")
-    ledger.erratum("E2", "2", "1", "argument only")
-    with pytest.raises(ValueError, match="neither a recorded claim"):
-        ledger.erratum("E3", "2", "1", "T-9")
-    with pytest.raises(ValueError, match="already"):
-        ledger.erratum("E1", "2", "1", "T-1")
+def test_an_edit_that_breaks_a_claim_prints_a_verdict_in_a_live_session(ledger, capsys):
+    book = ledger(strict=False)
+    values = np.ones(200)
+    values[:8] = np.nan
+    with book.claim("T-1") as claim:
+        claim.identity("close", values, 1.0, tolerance=1e-8)
+        claim.control("a factor", 2 * values, 1.0)
+    out = capsys.readouterr().out
+    assert out.startswith("FAIL  T-1  one is one\n")
+    assert "FAILS (8 of 200 values are not finite)" in out
+    record(book.claim("T-1"), value=2.0)
+    assert "FAILS (ratio 0.5)" in capsys.readouterr().out
+
+
+def test_card_kind_and_instances_reach_the_record(ledger):
+    book = ledger(claim__T_1__kind="counterexample", claim__T_1__instances=7)
+    record(book.claim("T-1"))
+    assert (book.claims["T-1"]["kind"], book.claims["T-1"]["instances"]) == ("counterexample", 7)
 
 
 def test_finish_writes_before_it_raises_and_names_the_failed(ledger):
-    def fill(claim):
-        claim.identity("close", 1.0, 1.5, tolerance=1e-8)
-        claim.control("a factor", 1.0, 2.0)
-
-    record(ledger, fill_well)
-    record(ledger, fill, "T-2")
+    book = ledger(**TWO)
+    record(book.claim("T-2"), value=1.5)
+    record(book.claim("T-1"))
     with pytest.raises(ClaimsFailed, match="1 of 2 claims fail: T-2"):
-        ledger.finish()
-    stored = json.loads((ledger.run.output / "99_test" / "claims.json").read_text())
+        book.finish()
+    stored = json.loads((book.run.output / "97_small" / "claims.json").read_text())
+    assert [claim["id"] for claim in stored["claims"]] == ["T-1", "T-2"]  # the card's order
     assert [claim["holds"] for claim in stored["claims"]] == [True, False]
 
 
-def test_the_tightest_check_represents_the_claim(ledger):
-    def fill(claim):
-        claim.identity("loose", 1.0, 1.0 + 1e-12, tolerance=1e-8)
-        claim.identity("tight", 1.0, 1.0 + 5e-9, tolerance=1e-8)
-        claim.control("a factor", 1.0, 2.0)
-
-    entry = record(ledger, fill)
-    assert entry["tightest"] == "tight"
-    assert entry["measured"] == pytest.approx(5e-9, rel=1e-5)
+def test_the_appendix_writes_beside_the_essay(ledger):
+    book = ledger("appendix", paper__form="essay", **TWO)
+    record(book.claim("T-2"))
+    book.finish()
+    assert (book.run.output / "97_small" / "appendix" / "claims.json").exists()
 
 
-def test_an_exact_count_represents_a_claim_only_if_nothing_else_does(ledger):
-    def fill(claim):
-        claim.identity("count", 3, 3, tolerance=0)
-        claim.control("one more", 4, 3)
-
-    def fill_both(claim):
-        fill(claim)
-        claim.identity("value", 1.0, 1.0 + 1e-12, tolerance=1e-8)
-
-    assert record(ledger, fill)["tightest"] == "count"
-    assert record(ledger, fill_both, "T-2")["tightest"] == "value"
+def test_a_strict_run_asks_for_every_claim_and_a_live_one_says_what_is_missing(ledger, capsys):
+    strict, live = ledger(**TWO), ledger(strict=False, **TWO)
+    for book in (strict, live):
+        record(book.claim("T-1"))
+    with pytest.raises(ClaimsFailed, match=r"97_small.toml has T-2, which no cell checked"):
+        strict.finish()
+    live.finish()
+    assert capsys.readouterr().out.endswith("not run in this session: T-2\n")
 
 
-def make(ledger, error=0.0, z=1.0):
-    def fill(claim):
+def test_no_claim_at_all_is_an_error(ledger):
+    with pytest.raises(ClaimsFailed, match="the appendix of 97_small checked no claim"):
+        ledger("appendix", paper__form="essay").finish()
+
+
+def made(book, error=0.0, z=1.0):
+    with book.claim("T-1") as claim:
         claim.identity("close", 1.0, 1.0 + error, tolerance=1e-8)
         claim.control("a factor", 1.0, 2.0)
         claim.statistical("mean", z, 0.0, 1.0, trials=100)
         claim.control("shifted", 10.0, 0.0)
-
-    fresh = Ledger("99_test", ledger.run)
-    record(fresh, fill)
-    return fresh
+    return book
 
 
 def test_a_stored_ledger_is_kept_while_every_number_agrees(ledger):
-    make(ledger).finish()
-    path = ledger.run.output / "99_test" / "claims.json"
+    book = made(ledger())
+    book.finish()
+    path = book.folder / "claims.json"
     before = path.read_bytes()
-    make(ledger, error=1e-12, z=1.001).finish()
+    made(ledger(), error=1e-12, z=1.001).finish()
     assert path.read_bytes() == before
-    make(ledger, z=1.5).finish()
+    made(ledger(), z=1.5).finish()
     assert path.read_bytes() != before
 
 
-def test_disagreements_name_claim_check_and_field(ledger):
-    old, new = ({"claims": list(make(ledger, z=z).claims.values())} for z in (1.0, 1.5))
-    assert compare.disagreements(old, old) == []
-    assert compare.disagreements(old, new) == ["T-1 check 'mean' measured: 1.0 became 1.5"]
+# -- essay and appendix together -----------------------------------------------------------------------------------
+def both(ledger, *, more_value=1.0, check="in the appendix"):
+    essay = ledger(paper__form="essay")
+    record(essay.claim("T-1"))
+    appendix = ledger("appendix", paper__form="essay")
+    record(appendix.more("T-1"), value=more_value, check=check)
+    return [book.claims["T-1"] for book in (essay, appendix)]
 
 
-def test_rounding_of_a_tight_inequality_or_of_a_repaired_violation_counts_as_equal(ledger):
-    def at(noise):
-        fresh = Ledger("99_test", ledger.run)
-
-        def fill(claim):
-            claim.inequality("tight", 0.0, -noise, tolerance=1e-12)
-            claim.control("sign", 0.0, -1.0)
-            claim.counterexample("printed", 1.0, threshold=0.1)
-            claim.control("repaired", noise)
-
-        record(fresh, fill)
-        return {"claims": list(fresh.claims.values())}
-
-    assert compare.disagreements(at(1e-15), at(7e-15)) == []
+def test_together_a_claim_holds_only_if_both_blocks_do(ledger):
+    joined = claims.together(both(ledger))
+    assert [check["name"] for check in joined["checks"]] == ["close", "in the appendix"]
+    assert len(joined["controls"]) == 2
+    assert claims.passed(joined)
+    assert not claims.passed(claims.together(both(ledger, more_value=2.0)))
 
 
-def test_the_verdict_line_holds_no_number(ledger):
-    line = verdict_line(record(ledger, fill_well))
-    assert line == "PASS  T-1  a title   (control fails as it must: a factor)"
+def test_together_keeps_what_the_card_states(ledger):
+    changes = {"claim__T_1__kind": "counterexample", "claim__T_1__instances": 7, "paper__form": "essay"}
+    books = [ledger(**changes), ledger("appendix", **changes)]
+    record(books[0].claim("T-1"))
+    record(books[1].more("T-1"), check="other")
+    joined = claims.together([book.claims["T-1"] for book in books])
+    assert (joined["kind"], joined["instances"]) == ("counterexample", 7)
+
+
+def test_two_checks_of_one_name_are_refused(ledger):
+    with pytest.raises(ValueError, match="T-1: essay and appendix both have a check named close"):
+        claims.together(both(ledger, check="close"))
+
+
+def test_stored_records_are_joined_in_the_card_s_order(ledger, tmp_path):
+    essay = ledger(paper__form="essay", **TWO)
+    record(essay.claim("T-1"))
+    essay.finish()
+    appendix = ledger("appendix", paper__form="essay", **TWO)
+    record(appendix.claim("T-2"))
+    record(appendix.more("T-1"), check="more")
+    appendix.finish()
+    card = cards.load("97_small", folder=tmp_path)
+    found = claims.stored(tmp_path / "out", card)
+    assert list(found) == ["T-1", "T-2"]
+    assert [check["name"] for check in found["T-1"]["checks"]] == ["close", "more"]
+    assert claims.stored(tmp_path / "nowhere", card) == {}

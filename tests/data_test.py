@@ -303,3 +303,44 @@ def test_an_unknown_set_names_the_known_ones():
 
 def test_the_cache_lies_in_a_folder_of_its_own():
     assert data.cache_folder().name == "contrastive-theory-checked"
+
+
+@pytest.fixture
+def homeless(monkeypatch):
+    def home():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(data.Path, "home", home)
+
+
+def test_the_images_of_the_repository_need_no_home(homeless):
+    assert len(data.images("fashion-mnist", "test")) == len(data.fashion_mnist("test")) == 10_000
+
+
+def test_what_lies_here_needs_no_home(homeless, tiny, tmp_path):
+    put(tmp_path / "debian", tiny)
+    assert len(data.fashion_mnist("train")) == len(data.fashion_mnist("train", download=True)) == 3
+
+
+def test_what_has_to_be_fetched_asks_for_a_home(homeless, tiny, archive, tmp_path):
+    for call in (
+        lambda: data.fashion_mnist("train", download=True),
+        lambda: data.images("cifar-10", "test"),
+        data.cache_folder,
+    ):
+        with pytest.raises(data.DataUnavailable, match="no home folder to keep data in: set HOME"):
+            call()
+    with pytest.raises(data.DataUnavailable, match="debian"):
+        data.fashion_mnist("train")
+    put(tmp_path / "mine", {data.CIFAR_ARCHIVE: archive})
+    assert len(data.cifar10("test", folder=tmp_path / "mine")) == 2
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int64])
+def test_the_type_of_the_sizes_does_not_matter(dtype):
+    everything = data.digits()
+    expected = data.split(everything, np.random.default_rng(0), sizes=[100, 100, 27])
+    found = data.split(everything, np.random.default_rng(0), sizes=np.array([100, 100, 27], dtype=dtype))
+    assert [len(part) for part in found] == [100, 100, 27]
+    for mine, theirs in zip(found, expected, strict=True):
+        assert np.array_equal(mine.images, theirs.images)

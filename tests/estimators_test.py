@@ -146,3 +146,72 @@ def test_refusals():
         estimators.block_sweep(critics.gaussian_critic(0.1), first[0], second[0], [2])
     with pytest.raises(ValueError, match="scores holds a NaN"):
         estimators.block_sweep(lambda x, y: torch.nan * x @ y.mT, torch.zeros(4, 1), torch.zeros(4, 1), [2])
+
+
+WRONG_CRITICS = {
+    "NaN everywhere": (lambda x, y: torch.full((len(x), len(y)), math.nan), "scores holds a NaN"),
+    "NaN for one pair": (lambda x, y: torch.where(x[:, :1] > 2, math.nan, x[:, :1] + y[:, 0]), "scores holds a NaN"),
+    "one score an anchor": (lambda x, y: x[:, :1], r"scores of shape \(8, 1\), expected \(8, 8\)"),
+    "own pairs only": (lambda x, y: (x * y).sum(-1), r"scores of shape \(8,\), expected \(8, 8\)"),
+    "one score": (lambda x, y: (x * y).sum(), r"scores of shape \(\), expected \(8, 8\)"),
+    "whole numbers": (lambda x, y: torch.zeros(len(x), len(y), dtype=torch.int64), "scores has dtype torch.int64"),
+}
+
+
+@pytest.mark.parametrize(("critic", "message"), WRONG_CRITICS.values(), ids=WRONG_CRITICS)
+@pytest.mark.parametrize("method", estimators.METHODS)
+def test_what_is_no_critic_is_refused(critic, message, method):
+    first, second = pairs(2, 8)
+    first[1, 5] = 3.0
+    baseline = {"baseline": log_a} if method == "tuba" else {}
+    with pytest.raises(ValueError, match=message):
+        estimators.from_pairs(method, critic, first, second, **baseline, **OPTIONS[method])
+
+
+def test_a_sweep_over_blocks_refuses_what_is_no_critic():
+    first, second = (side[0] for side in pairs(1, 8))
+    with pytest.raises(ValueError, match=r"scores of shape \(4, 2, 1\), expected \(4, 2, 2\)"):
+        estimators.block_sweep(lambda x, y: x[..., :1], first, second, [2])
+    blocks = []
+
+    def fails_later(x, y):
+        blocks.append(len(x))
+        return x @ y.mT if len(blocks) == 1 else x[..., :1]
+
+    with pytest.raises(ValueError, match=r"scores of shape \(2, 2, 2, 1\), expected \(2, 2, 2, 2\)"):
+        estimators.block_sweep(fails_later, first, second, [2, 4])
+
+
+def test_scores_without_a_value_are_refused():
+    """Plus infinity beside plus infinity has no difference; minus infinity is an ordinary mask."""
+    scores = torch.zeros(2, 3, 3)
+    scores[0, 1, :] = math.inf
+    with pytest.raises(ValueError, match=r"scores holds \+inf"):
+        estimators.from_scores("infonce", scores)
+    with pytest.raises(ValueError, match="the dv value is NaN in 1 of 2 batches"):
+        estimators.from_scores("dv", scores)
+    with pytest.raises(ValueError, match="the infonce value is NaN in 2 of 2 batches"):
+        estimators.from_pairs("infonce", lambda x, y: math.inf * torch.ones(len(x), len(y)), *torch.randn(2, 2, 4, 1))
+    scores[0, 1, :] = torch.tensor([-math.inf, 0.0, -math.inf])
+    assert estimators.from_scores("infonce", scores).value == pytest.approx(math.log(3) / 6)
+
+
+@pytest.mark.parametrize("shape", [(4, 1), (3,), (4, 3), (1,)])
+def test_a_baseline_has_one_value_a_column(shape):
+    scores, wrong = torch.zeros(2, 4, 4), torch.zeros(shape)
+    with pytest.raises(ValueError, match=r"baseline has shape .* for scores of shape \(2, 4, 4\)"):
+        estimators.values("tuba", scores, log_baseline=wrong)
+    assert torch.allclose(
+        estimators.values("tuba", scores, log_baseline=torch.zeros(4)),
+        estimators.values("tuba", scores, log_baseline=torch.zeros(2, 4)),
+    )
+    first, second = pairs(2, 8)
+    with pytest.raises(ValueError, match=r"baseline has shape \(8, 1\) for scores of shape \(8, 8\)"):
+        estimators.from_pairs("tuba", lambda x, y: x @ y.mT, first, second, baseline=lambda y: y[:, :1])
+    with pytest.raises(ValueError, match="baseline holds a NaN"):
+        estimators.values("tuba", scores, log_baseline=torch.full((4,), math.nan))
+
+
+def test_no_batch_is_no_estimate():
+    with pytest.raises(ValueError, match=r"first has shape \(0, 8, 2\)"):
+        estimators.from_pairs("infonce", lambda x, y: x @ y.mT, torch.zeros(0, 8, 2), torch.zeros(0, 8, 2))

@@ -187,5 +187,5 @@ def test_other_refusals():
         losses.mixture_from_scores(SCORES, [1.0, 1.0, 1.0], **OPTIONS)
     with pytest.raises(ValueError, match="expected \\(n, d\\) twice"):
         losses.infonce(torch.zeros(3, 2), torch.zeros(4, 2), **OPTIONS, reduction="mean")
-    with pytest.raises(ValueError, match="reduction is 'none', expected one of mean, sum"):
-        losses.clip(torch.zeros(3, 2), torch.zeros(3, 2), **OPTIONS, reduction="none")
+    with pytest.raises(ValueError, match="reduction is 'max', expected one of mean, sum, none"):
+        losses.clip(torch.zeros(3, 2), torch.zeros(3, 2), **OPTIONS, reduction="max")

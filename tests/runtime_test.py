@@ -7,18 +7,46 @@ import torch
 from helpers import runtime
 
 
-def test_defaults_are_quick_seed_zero_into_figures():
-    run = runtime.current({})
-    assert (run.profile, run.seed, run.output.name) == ("quick", 0, "figures")
+def test_a_strict_run_of_the_defaults_writes_into_figures():
+    run = runtime.current({"STRICT": "1"})
+    assert (run.profile, run.seed, run.output, run.strict) == ("quick", 0, runtime.ROOT / "figures", True)
 
 
-def test_any_other_run_stays_out_of_figures():
-    assert runtime.current({"PROFILE": "full"}).output == runtime.ROOT / "build" / "full-0"
-    assert runtime.current({"SEED": "4"}).output == runtime.ROOT / "build" / "quick-4"
+def test_any_other_strict_run_stays_out_of_figures():
+    assert runtime.current({"STRICT": "1", "PROFILE": "full"}).output == runtime.ROOT / "build" / "full-0"
+    assert runtime.current({"STRICT": "1", "SEED": "4"}).output == runtime.ROOT / "build" / "quick-4"
+
+
+@pytest.mark.parametrize("environment", [{}, {"SEED": "4"}, {"STRICT": "0"}, {"STRICT": ""}])
+def test_a_live_session_writes_to_a_place_of_its_own(environment):
+    run = runtime.current(environment)
+    assert (run.output, run.strict) == (runtime.ROOT / "build" / "live", False)
+
+
+def test_an_output_folder_counts_from_the_root_wherever_a_process_stands(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for environment in ({"OUTPUT": "build/here"}, {"OUTPUT": "build/here", "STRICT": "1"}):
+        assert runtime.current(environment).output == runtime.ROOT / "build" / "here"
+    assert runtime.current({"OUTPUT": str(tmp_path)}).output == tmp_path
+    assert runtime.settings({"OUTPUT": "../elsewhere"})["output"] == runtime.ROOT.parent / "elsewhere"
+
+
+def test_what_is_empty_counts_as_unset():
+    empty = dict.fromkeys(["PROFILE", "SEED", "DEVICE", "OUTPUT", "STRICT", "REDRAW", "LOCAL_RANK"], "")
+    assert runtime.current(empty) == runtime.current({})
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("PROFILE", "fast"), ("SEED", "-1"), ("SEED", "one"), ("DEVICE", "tpu"), ("DEVICE", "mps")]
+    ("name", "value"),
+    [
+        ("PROFILE", "fast"),
+        ("SEED", "-1"),
+        ("SEED", "one"),
+        ("DEVICE", "tpu"),
+        ("DEVICE", "mps"),
+        ("STRICT", "yes"),
+        ("REDRAW", "true"),
+    ],
 )
 def test_an_unknown_value_is_refused_and_repeated(name, value):
     with pytest.raises(ValueError, match=value):

@@ -2,6 +2,7 @@ import math
 import re
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 
@@ -91,6 +92,42 @@ def test_a_run_broken_off_inside_an_epoch_ends_as_an_uninterrupted_one(tmp_path)
     resumed = new_model()
     assert train(resumed, 6, schedule=training.cosine(), checkpoint=path) == losses
     assert torch.equal(weights(resumed), weights(whole))
+
+
+NUMPY = {
+    "learning rate from a grid": {"learning_rate": np.logspace(-4, -2, 3)[2]},
+    "single precision": {"learning_rate": np.float32(1e-2), "weight_decay": np.float32(0.1)},
+    "batch": {"batch": np.int64(16)},
+    "seed": {"seed": np.int32(3)},
+    "narrow seed and batch": {"seed": np.uint8(3), "batch": np.int8(16)},
+}
+
+
+@pytest.mark.parametrize("options", NUMPY.values(), ids=NUMPY)
+def test_numbers_of_numpy_are_as_good_as_those_of_python(options, tmp_path):
+    path, resumed = tmp_path / "run.pt", new_model()
+    plain = {name: value.item() for name, value in options.items()}
+    losses = train(new_model(), np.int64(6), **options)
+    assert losses == train(new_model(), 6, **plain)
+    train(new_model(), np.int64(2), checkpoint=path, **options)
+    assert train(resumed, 6, checkpoint=path, **options) == losses
+    assert train(new_model(), 6, checkpoint=path, **plain) == losses  # and the same settings to a checkpoint
+
+
+def test_a_schedule_of_numpy_resumes(tmp_path):
+    schedule, path = lambda fraction: np.float64(1 - fraction), tmp_path / "run.pt"
+    options = {"schedule": schedule, "optimiser": "sgd"}
+    losses = train(new_model(), 4, **options)
+
+    def stop(rounds):
+        for number in rounds:
+            if number == 2:
+                raise KeyboardInterrupt
+            yield number
+
+    with pytest.raises(KeyboardInterrupt):
+        train(new_model(), 4, checkpoint=path, progress=stop, **options)
+    assert train(new_model(), 4, checkpoint=path, **options) == losses
 
 
 def test_a_damaged_checkpoint_costs_the_steps_since_the_one_before(tmp_path):

@@ -66,6 +66,8 @@ class Gallery:
 
         if name not in self.said:
             raise ValueError(f"figure {name!r} is not on the card of {self.notebook}; there are {', '.join(self.said)}")
+        if name in self.tables:
+            raise ValueError(f"{name!r} is already a table of {self.notebook}")
         if name in self.entries and self.run.strict:
             raise ValueError(f"figure {name!r} is already in the gallery of {self.notebook}")
         said = {key: " ".join(self.said[name][key].split()) for key in ("caption", "alt", "counterpart", "published")}
@@ -86,6 +88,8 @@ class Gallery:
 
     def data(self, name, columns, *, agreement=FRACTION):
         """Store numbers without a picture, ``<name>.csv``; parameters and errors as :meth:`show`."""
+        if name in self.entries:
+            raise ValueError(f"{name!r} is already a figure of {self.notebook}")
         if name in self.tables and self.run.strict:
             raise ValueError(f"table {name!r} is already in the gallery of {self.notebook}")
         columns, tolerances, same = self._numbers(name, columns, agreement)
@@ -120,6 +124,11 @@ class Gallery:
         """Checked columns, a tolerance each, and whether the stored file agrees with them."""
         columns = {key: _column(name, key, values) for key, values in data.items()}
         given = agreement if isinstance(agreement, dict) else {}
+        if unknown := [key for key in given if key not in columns]:
+            raise ValueError(
+                f"{name!r}: a tolerance for {', '.join(map(repr, unknown))}, which is no column; "
+                f"there are {', '.join(columns)}"
+            )
         fallback = FRACTION if isinstance(agreement, dict) else agreement
         tolerances = {key: given.get(key, fallback) for key in columns}
         stored = files.read_csv(self.folder / f"{name}.csv")

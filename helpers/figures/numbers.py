@@ -3,13 +3,15 @@
 A path reads ``column``, ``column/reduction``, ``column/conditions`` or ``column/conditions/reduction``. Conditions are
 ``name=value`` joined by commas and select rows; a reduction is first, last, min, max, mean or median. Without one,
 exactly one row has to be left. In a caption a number stands as ``{=column/p_out=0.3 .0f}``: the path, a space, a
-format as Python's; the format may be left out (``.3g``).
+format as Python's; the format may be left out (``.3g``), else it reads ``.0f``, ``.1e``, ``.0%``, ``+.2f``, ``,.0f``.
 """
 
 import re
 import statistics
 
-PLACE = re.compile(r"\{=\s*([^{}]+?)(?:\s+(\.?\d*[a-z%]))?\s*\}")
+PLACE = re.compile(r"\{=([^{}]*)\}")
+_LIKE_A_FORM = re.compile(r"\s[+,]*\.?\d*[bcdefgnosx%]$", re.I)
+QUOTED = re.compile(r"\s*(?P<path>\S.*?)(?:\s+(?P<form>\+?,?\.\d+[efg%]))?\s*", re.S)
 DEFAULT_FORMAT = ".3g"
 REDUCTIONS = {
     "first": lambda values: values[0],
@@ -69,10 +71,28 @@ def value(columns, path):
 def fill(template, columns):
     """A caption with its numbers: every ``{=path format}`` replaced.
 
+    Raises
+    ------
+    ValueError
+        For a place that is none, or as :func:`value`.
+
     >>> fill("at most {=error/max .0e}, always", {"error": [1e-12, 3.2e-12]})
     'at most 3e-12, always'
     """
-    return PLACE.sub(lambda found: printed(value(columns, found[1]), found[2]), template)
+
+    def filled(place):
+        path, form = parse(place[1], place[0])
+        return printed(value(columns, path), form)
+
+    return PLACE.sub(filled, template)
+
+
+def parse(text, place=None):
+    """Path and format (or None) of a quotation such as ``angle/p_out=0.3 .0f``; ``place`` is repeated in an error."""
+    found = QUOTED.fullmatch(text)
+    if found is None or _LIKE_A_FORM.search(found["path"]):
+        raise ValueError(f"{place or text!r}: expected {{=path}} or {{=path format}}, such as .0f")
+    return found["path"], found["form"]
 
 
 def printed(number, form=None):

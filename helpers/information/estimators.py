@@ -20,13 +20,17 @@ and doubles as a training objective; :func:`from_pairs` needs memory for one blo
 """
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from helpers import losses, validation
 
+Critic = Callable[[Tensor, Tensor], Tensor]
 METHODS = ("infonce", "nwj", "tuba", "dv", "smile", "js")
 LOWER_BOUNDS = ("infonce", "nwj", "tuba", "js")
 
@@ -60,12 +64,12 @@ class Estimate:
     unit: str = "nats"
 
     @property
-    def ceiling(self):
+    def ceiling(self) -> float:
         """``ln K``, the largest InfoNCE value at this number of candidates."""
         return math.log(self.candidates)
 
 
-def values(method, scores, *, clip=None, log_baseline=None):
+def values(method: str, scores: Tensor, *, clip: float | None = None, log_baseline: Tensor | None = None) -> Tensor:
     """Value of every batch; plain differentiable torch.
 
     Parameters
@@ -88,13 +92,15 @@ def values(method, scores, *, clip=None, log_baseline=None):
     ------
     ValueError
         For an unknown method, a missing or superfluous option, scores that are not square, hold a NaN or, but for
-        InfoNCE, no second pair.
+        InfoNCE, no second pair, or a baseline that does not fit the scores.
 
     >>> values("infonce", torch.zeros(4, 4)).item()
     0.0
     """
     validation.require_square("scores", scores)
     _check_options(method, clip, log_baseline, scores.shape[-1])
+    if log_baseline is not None:
+        _check_baseline(log_baseline, scores.shape)
     if method == "infonce":
         per_anchor = losses.infonce_from_scores(scores, temperature=1.0, positive_in_denominator=True)
         return math.log(scores.shape[-1]) - per_anchor.mean(-1)
@@ -104,7 +110,7 @@ def values(method, scores, *, clip=None, log_baseline=None):
     return _combined(method, positive, log_sum - math.log(scores.shape[-1] * (scores.shape[-1] - 1)))
 
 
-def jensen_shannon_objective(scores):
+def jensen_shannon_objective(scores: Tensor) -> Tensor:
     """``-mean softplus(-s_ii) - mean_{i != j} softplus(s_ij)`` of every batch: trains a critic towards ln r.
 
     Parameters
@@ -128,7 +134,7 @@ def jensen_shannon_objective(scores):
     return -functional.softplus(-positive).mean(-1) - everything / (count * (count - 1))
 
 
-def from_scores(method, scores, **options):
+def from_scores(method: str, scores: Tensor, **options: Any) -> Estimate:
     """The estimate of independent batches of scores.
 
     Parameters
@@ -149,7 +155,17 @@ def from_scores(method, scores, **options):
         return summary(method, values(method, scores, **options).reshape(-1), scores.shape[-1])
 
 
-def from_pairs(method, critic, first, second, *, anchors=None, block=1024, clip=None, baseline=None):
+def from_pairs(
+    method: str,
+    critic: Critic,
+    first: Tensor,
+    second: Tensor,
+    *,
+    anchors: int | None = None,
+    block: int = 1024,
+    clip: float | None = None,
+    baseline: Callable[[Tensor], Tensor] | None = None,
+) -> Estimate:
     """The estimate of a critic on independent batches of pairs, in memory for ``block * block`` scores.
 
     Parameters
@@ -176,11 +192,12 @@ def from_pairs(method, critic, first, second, *, anchors=None, block=1024, clip=
     Raises
     ------
     ValueError
-        If the two sides do not correspond, or as :func:`values`.
+        If the two sides do not correspond, the critic or the baseline gives another shape or a NaN, or as
+        :func:`values`.
     """
     if first.ndim == 2:
         first, second = first[None], second[None]
-    if first.shape[:2] != second.shape[:2] or first.ndim < 3:
+    if first.shape[:2] != second.shape[:2] or first.ndim < 3 or len(first) == 0:
         raise ValueError(f"first has shape {tuple(first.shape)} and second {tuple(second.shape)}: pairs correspond")
     count = first.shape[1]
     rows = count if anchors is None else anchors
@@ -194,7 +211,7 @@ def from_pairs(method, critic, first, second, *, anchors=None, block=1024, clip=
     return summary(method, torch.stack(batches), count)
 
 
-def sweep(scores):
+def sweep(scores: Tensor) -> Tensor:
     """InfoNCE for every K = 1..n from one set of scores, in one batched pass.
 
     The anchor of row i meets the candidates i, i+1, ..., i+K-1 (cyclically): K - 1 negatives that are independent of
@@ -222,7 +239,7 @@ def sweep(scores):
     return log_counts - (rolled.logcumsumexp(-1) - rolled[..., :1]).mean(-2)
 
 
-def block_sweep(critic, first, second, candidates):
+def block_sweep(critic: Critic, first: Tensor, second: Tensor, candidates: Sequence[int]) -> list[Estimate]:
     """InfoNCE at several K from one sample of N pairs, cut into N / K batches at each K.
 
     Cheaper than :func:`sweep` where only a few K are wanted. Where K doubles, each anchor is scored against the other
@@ -244,7 +261,7 @@ def block_sweep(critic, first, second, candidates):
     Raises
     ------
     ValueError
-        If a K does not divide N, or a score is NaN.
+        If a K does not divide N, or the critic gives another shape or a NaN.
 
     >>> [e.trials for e in block_sweep(lambda x, y: x @ y.mT, torch.ones(8, 1), torch.ones(8, 1), [2, 4])]
     [4, 2]
@@ -256,19 +273,18 @@ def block_sweep(critic, first, second, candidates):
         with torch.no_grad():
             if total is not None and count == 2 * before:
                 anchors, others = (side.unflatten(0, (-1, 2, before)) for side in (first, second))
-                added = critic(anchors, others.flip(1)).logsumexp(-1).flatten()
+                added = _scores(critic, anchors, others.flip(1), 3).logsumexp(-1).flatten()
                 total = torch.logaddexp(total, added)
             else:
-                scores = critic(*(side.unflatten(0, (-1, count)) for side in (first, second)))
+                scores = _scores(critic, *(side.unflatten(0, (-1, count)) for side in (first, second)), 2)
                 positive, total = scores.diagonal(dim1=-2, dim2=-1).flatten(), scores.logsumexp(-1).flatten()
-        validation.require_numbers("scores", total - positive)
         before = count
         per_batch = (total - positive).unflatten(0, (-1, count)).mean(-1)
         found.append(summary("infonce", math.log(count) - per_batch, count))
     return found
 
 
-def shortfall(scores):
+def shortfall(scores: Tensor) -> Tensor:
     """Mean score of the positives minus :func:`sweep`, for every K = 1..n.
 
     With the critic ``ln r`` its expectation is the gap ``I - I*_K``, and its variance is far below that of the value:
@@ -289,7 +305,7 @@ def shortfall(scores):
     return scores.diagonal(dim1=-2, dim2=-1).mean(-1)[..., None] - sweep(scores)
 
 
-def summary(method, batches, candidates):
+def summary(method: str, batches: Tensor, candidates: int) -> Estimate:
     """The estimate of values of independent batches.
 
     Parameters
@@ -302,8 +318,15 @@ def summary(method, batches, candidates):
     Returns
     -------
     Estimate
+
+    Raises
+    ------
+    ValueError
+        If a value is NaN, as scores of plus infinity make it: no bound then holds.
     """
-    count = batches.numel()
+    count, undefined = batches.numel(), int(batches.isnan().sum())
+    if undefined:
+        raise ValueError(f"the {method} value is NaN in {undefined} of {count} batches: are scores infinite?")
     error = float(batches.std()) / math.sqrt(count) if count > 1 else math.nan
     return Estimate(float(batches.mean()), error, candidates, count, method, method in LOWER_BOUNDS)
 
@@ -334,13 +357,15 @@ def _streamed(method, critic, first, second, block, clip, baseline):
         total, positive = None, None
         for left in range(0, count, block):
             y = second[left : left + block]
-            scores = critic(x, y)
+            scores = _scores(critic, x, y, 1)
             own = torch.arange(top, top + len(x), device=scores.device)[:, None] - left
             own = own == torch.arange(len(y), device=scores.device)
             here = torch.where(own, scores, 0).sum(-1)
             negative = scores
             if method != "infonce":
                 log_a = baseline(y) if baseline is not None else None
+                if log_a is not None:
+                    _check_baseline(log_a, scores.shape)
                 here, negative = _prepared_block(method, here, own, scores, clip, log_a)
             part = negative.logsumexp(-1)
             total = part if total is None else torch.logaddexp(total, part)
@@ -352,6 +377,25 @@ def _streamed(method, critic, first, second, block, clip, baseline):
     if method == "js":
         positive = positive + 1
     return _combined(method, positive, total.logsumexp(0) - math.log(rows * (count - 1)))
+
+
+def _scores(critic, first, second, axes):
+    """What a critic gives, refused if it is no score of every pair; `axes` lead to the rows, theirs included."""
+    scores = critic(first, second)
+    expected = (*first.shape[:axes], second.shape[axes - 1])
+    if scores.shape != expected:
+        raise ValueError(f"the critic gave scores of shape {tuple(scores.shape)}, expected {expected}: one a pair")
+    validation.require_numbers("scores", scores)
+    return scores
+
+
+def _check_baseline(log_baseline, shape):
+    if log_baseline.shape not in (shape[-1:], shape[:-2] + shape[-1:]):
+        raise ValueError(
+            f"the baseline has shape {tuple(log_baseline.shape)} for scores of shape {tuple(shape)}, expected one "
+            f"value a column"
+        )
+    validation.require_numbers("the baseline", log_baseline)
 
 
 def _prepared_block(method, positive, own, scores, clip, log_baseline):

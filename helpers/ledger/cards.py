@@ -25,6 +25,8 @@ from pathlib import Path
 
 from helpers.files import ROOT
 
+from .verdicts import RULES
+
 FOLDER = ROOT / "notebooks"
 PROVENANCE = ("seen", "seen*", "secondary", "code", "recalled", "derived", "numerical", "corrected", "unverified")
 METHODS = ("exact", "quadrature", "random instances", "statistical", "empirical")
@@ -63,7 +65,7 @@ _KEYS = {
     },
     "erratum": {"quoted": (str, True), "corrected": (str, True), "evidence": (str, True)},
 }
-_WORDS = {"where": PLACES, "method": METHODS, "form": ("essay",)}
+_WORDS = {"where": PLACES, "method": METHODS, "form": ("essay",), "kind": RULES}
 
 
 class CardError(ValueError):
@@ -158,6 +160,7 @@ def load(name, *, folder=FOLDER):
         require(claim["part"] in parts, f"{here}.part", f"no part {claim['part']!r}; there are {', '.join(parts)}")
         for other, reason in claim.get("uses", {}).items():
             require(isinstance(reason, str) and reason.strip(), f"{here}.uses.{other}", "needs its reason")
+            require(other != label, f"{here}.uses.{other}", "a claim cannot use itself")
             own = other.split("-")[0] == label.split("-")[0]
             require(not own or other in claims, f"{here}.uses.{other}", "no such claim")
     errata = content.get("erratum", {})

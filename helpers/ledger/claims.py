@@ -87,7 +87,7 @@ class Ledger:
         ------
         ClaimsFailed
             After writing, naming every claim whose check fails or whose control does not; in a strict run also naming
-            those of the card that were never checked.
+            those of the card that were never checked, or if there was none at all.
         """
         order = list(self.card.claims)
         ledger = {
@@ -108,6 +108,8 @@ class Ledger:
             f"{len(self.claims) - len(failed)} of {len(self.claims)} claims hold: {checks} checks, {controls} controls"
         )
         missing = [label for label in self.ids if label not in self.claims]
+        if not self.claims and self.run.strict:
+            raise ClaimsFailed(f"{self._here} checked no claim")
         if failed:
             raise ClaimsFailed(f"{len(failed)} of {len(self.claims)} claims fail: {', '.join(failed)}")
         if missing and self.run.strict:
@@ -134,7 +136,8 @@ class Ledger:
         if claim_id in self.claims and self.run.strict:
             raise ValueError(f"{claim_id} is already in the ledger")
         self._guard(claim_id)
-        return _Block(self, Claim(claim_id, kind=entry.get("kind"), instances=entry.get("instances")))
+        stated = {key: entry.get(key) for key in ("kind", "instances")}
+        return _Block(self, Claim(claim_id, **stated, strict=self.run.strict))
 
     def _add(self, claim):
         record = claim.record()
@@ -188,10 +191,20 @@ def stored(output, card):
 
 
 def together(records):
-    """One record of the blocks that essay and appendix hold of one claim: all checks, all controls, one verdict."""
+    """One record of the blocks that essay and appendix hold of one claim: all checks, all controls, one verdict.
+
+    Raises
+    ------
+    ValueError
+        If two checks have one name: controls could not tell which they belong to.
+    """
     if len(records) == 1:
         return records[0]
-    claim = Claim(records[0]["id"], kind=records[0]["kind"])
+    names = [check["name"] for record in records for check in record["checks"]]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"{records[0]['id']}: essay and appendix both have a check named {', '.join(twice)}")
+    instances = max(record["instances"] for record in records)
+    claim = Claim(records[0]["id"], kind=records[0]["kind"], instances=instances)
     claim.checks = [check for record in records for check in record["checks"]]
     claim.controls = [control for record in records for control in record["controls"]]
     return claim.record()

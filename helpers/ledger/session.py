@@ -1,15 +1,16 @@
 """What the set-up cell of a notebook opens, and what keeps a reader's edits apart.
 
 In a live session cells are edited and run in any order. A claim's group of cells (those tagged ``claim:ID``, for
-figures ``figure:NAME``) may use names of the set-up cell and its own; :class:`Watch` remembers which group set a name
-last, so that a claim never judges another claim's numbers unnoticed.
+figures ``figure:NAME``) may use names of the set-up cell and its own; :class:`Watch` remembers from which group's
+numbers a name was set last, so that a claim never judges another claim's numbers unnoticed.
 """
 
-import ast
 import json
+import symtable
 from pathlib import Path
 
 from helpers import figures, runtime
+from helpers.files import ROOT
 
 from . import cards
 from .claims import Ledger
@@ -36,12 +37,18 @@ def open_notebook(name, *, place="essay"):
     Raises
     ------
     ValueError
-        If the card cannot be used (``cards.CardError``), or an environment variable holds something unknown.
+        If the card cannot be used (``cards.CardError``), an environment variable holds something unknown, or the
+        notebook stands in another clone than the helpers it imports.
     """
     if place not in cards.PLACES:
         raise ValueError(f"place is {place!r}, expected {' or '.join(cards.PLACES)}")
-    run, card = runtime.current(), cards.load(name)
+    run, card = runtime.current(), cards.load(name, folder=cards.FOLDER)
     folder = cards.FOLDER / "appendix" if place == "appendix" else cards.FOLDER
+    here = Path.cwd()
+    if (here / f"{name}.ipynb").exists() and here.resolve() != folder.resolve():
+        raise ValueError(
+            f"this notebook stands in {here}, but its helpers come from {ROOT}: use that clone's own set-up"
+        )
     guard = None if run.strict else _watch(folder / f"{name}.ipynb")
     figures.use_style()
     ledger = Ledger(card, run, place=place, guard=guard)
@@ -50,7 +57,7 @@ def open_notebook(name, *, place="essay"):
 
 
 class Watch:
-    """Remembers, cell by cell, which group of a notebook set a name last.
+    """Remembers, cell by cell, from which group's numbers a name was set last.
 
     Parameters
     ----------
@@ -69,37 +76,46 @@ class Watch:
         self.source, self.group = source, self.groups.get(cell_id, self.groups.get(source.strip()))
 
     def ends(self):
-        """The cell has run: the names it assigns belong to its group."""
-        for name in _assigned(self.source):
-            self.setters[name] = self.group
+        """The cell has run: the names it assigns belong to its group, or to the one whose numbers it used."""
+        assigned, _ = names(self.source)
+        # a figure may use the numbers of the claims it needs; nothing that follows from them is a claim's own
+        foreign = self.foreign(self.group) if self.group not in (None, SETUP) else {}
+        setter = next(iter(foreign), self.group)
+        self.setters |= dict.fromkeys(assigned, setter)
+
+    def foreign(self, group):
+        """Names that the present cell reads and another group set last: a dict of group to list of names."""
+        assigned, read = names(self.source)
+        found = {}
+        for name in sorted(read - assigned):
+            setter = self.setters.get(name)
+            if name in self.namespace and setter not in (None, SETUP, group):
+                found.setdefault(setter, []).append(name)
+        return found
 
     def check(self, claim_id):
-        """Raise ``ValueError`` if the cell that opens a claim compares names that another group set last."""
-        own = _assigned(self.source)
-        foreign = {}
-        for name in sorted(_loaded(self.source) - own):
-            setter = self.setters.get(name)
-            if name in self.namespace and setter not in (None, SETUP, claim_id):
-                foreign.setdefault(setter, []).append(name)
-        if foreign:
-            said = "; ".join(f"{', '.join(names)} last by {setter}" for setter, names in foreign.items())
+        """Raise ``ValueError`` if the cell that opens a claim compares numbers of another group."""
+        if foreign := self.foreign(claim_id):
+            said = "; ".join(f"{', '.join(named)} of {group}" for group, named in foreign.items())
             raise ValueError(
                 f"{claim_id} would compare numbers of other cells: {said}. Run the cells of {claim_id} from its first"
             )
 
 
 def groups_of(path):
-    """Group of every tagged code cell of a notebook, by its source text and by its id."""
+    """Group of every tagged code cell of a notebook, by its id and, where no other group has it, by its source text."""
     content = json.loads(Path(path).read_text(encoding="utf-8"))
-    found = {}
+    found, sources = {}, {}
     for cell in content["cells"]:
         tags = cell["metadata"].get("tags", [])
         named = [SETUP] * (SETUP in tags) + [
             tag.split(":", 1)[1] for tag in tags if tag.startswith(("claim:", "figure:"))
         ]
         if cell["cell_type"] == "code" and named:
-            found["".join(cell["source"]).strip()] = found[cell.get("id")] = named[0]
-    return found
+            if "id" in cell:
+                found[cell["id"]] = named[0]
+            sources.setdefault("".join(cell["source"]).strip(), set()).add(named[0])
+    return found | {source: group for source, (group, *others) in sources.items() if not others}
 
 
 def _watch(path):
@@ -120,27 +136,26 @@ def _watch(path):
         watch.ends()
 
     for event, hook in (("pre_run_cell", starts), ("post_run_cell", ends)):
-        for old in [f for f in shell.events.callbacks[event] if getattr(f, "__module__", "") == __name__]:
-            shell.events.unregister(event, old)  # the set-up cell was run again
+        for old in [f for f in shell.events.callbacks[event] if hasattr(f, "watch")]:
+            shell.events.unregister(event, old)  # the set-up cell is run again: the names are still there
+            watch.setters, watch.source, watch.group = old.watch.setters, old.watch.source, old.watch.group
+        hook.watch = watch
         shell.events.register(event, hook)
     return watch.check
 
 
-def _names(source, context):
+def names(source):
+    """Names that a cell assigns, and those it reads from the session, inside its functions too; two sets of str."""
     try:
-        tree = ast.parse(source)
+        table = symtable.symtable(source, "<cell>", "exec")
     except SyntaxError:
-        return set()
-    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, context)}
-
-
-def _assigned(source):
-    try:
-        functions = {node.name for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)}
-    except SyntaxError:
-        functions = set()
-    return _names(source, ast.Store) | functions
-
-
-def _loaded(source):
-    return _names(source, ast.Load)
+        return set(), set()
+    symbols = table.get_symbols()
+    assigned = {symbol.get_name() for symbol in symbols if symbol.is_assigned() or symbol.is_imported()}
+    read = {symbol.get_name() for symbol in symbols if symbol.is_referenced()}
+    inner = list(table.get_children())
+    while inner:
+        scope = inner.pop()
+        inner += scope.get_children()
+        read |= {symbol.get_name() for symbol in scope.get_symbols() if symbol.is_global() and symbol.is_referenced()}
+    return assigned, read

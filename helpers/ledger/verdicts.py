@@ -34,6 +34,7 @@ empirical      the threshold as a share of the mean
 ============== =====================================================================================
 """
 
+import functools
 import math
 
 import numpy as np
@@ -52,7 +53,11 @@ FALSE_ALARM = 1e-6
 SMALLEST, LARGEST = 1e-18, 1e6
 
 
-class NotFinite(ValueError):
+class Unusable(ValueError):
+    """Data that a rule cannot judge; what it says names no check."""
+
+
+class NotFinite(Unusable):
     """A measured value is NaN or infinite."""
 
 
@@ -78,20 +83,55 @@ def quantile(*, comparisons=1, trials=None):
     return float(-special.ndtri(tail) if trials is None else -special.stdtrit(trials - 1, tail))
 
 
+_BOUNDS = {"tolerance", "gradient_tolerance", "threshold", "bias", "diameter", "resolution"}
+
+
+def _rule(method):
+    """A rule that says which check it was when its data cannot be judged, and in a live session records a failure."""
+
+    @functools.wraps(method)
+    def judged(self, name, *data, **options):
+        if any(check["name"] == name for check in self.checks):
+            raise ValueError(f"{self.id} has two checks named {name!r}")
+        try:
+            # a bound that was computed may come as an array or a tensor of one entry
+            options |= {key: float(options[key]) for key in _BOUNDS & options.keys() if options[key] is not None}
+            with np.errstate(all="ignore"):  # what is not finite is said in words, below
+                method(self, name, *data, **options)
+        except Unusable as error:
+            if self._strict and not isinstance(error, NotFinite):
+                raise ValueError(f"{self.id}, {name!r}: {error}") from error
+            self._failed(name, method.__name__, str(error))
+
+    return judged
+
+
 class Claim:
     """One claim under construction; made by :meth:`Ledger.claim`.
 
     Every rule takes ``unit`` (of the measured number; "" for a pure one) and ``agreement``, the relative change of the
     measured number between machines that still counts as equal.
+
+    Parameters
+    ----------
+    claim_id : str
+    kind, instances : optional
+        Take the place of the first check's rule and of the largest number of trials.
+    strict : bool
+        True: data that a rule cannot judge (nothing to compare, shapes that do not fit, a standard error of zero) are
+        an error. False, for sessions in which a reader edits cells: they make the check fail, and the verdict says
+        why. A measured value that is not finite makes a check fail either way; in a control of a strict run it is an
+        error.
     """
 
-    def __init__(self, claim_id, *, kind=None, instances=None):
+    def __init__(self, claim_id, *, kind=None, instances=None, strict=True):
         if kind is not None and kind not in RULES:
             raise ValueError(f"{claim_id}: kind {kind!r} is not one of {', '.join(RULES)}")
-        self.id, self._kind, self._instances = claim_id, kind, instances
+        self.id, self._kind, self._instances, self._strict = claim_id, kind, instances, strict
         self._rules, self.checks, self.controls = {}, [], []
 
     # -- checks ---------------------------------------------------------------------------------------
+    @_rule
     def identity(self, name, left, right, *, tolerance, relative_to=1.0, unit="", agreement=FRACTION):
         """``left`` equals ``right`` up to ``tolerance``: max abs(left - right) / relative_to.
 
@@ -105,20 +145,21 @@ class Claim:
         """
 
         def measure(left, right, relative_to=relative_to):
-            scale = _array(relative_to, name)
+            left, right, scale = _aligned(left, right, relative_to)
             if np.any(scale <= 0):
-                raise ValueError(f"{self.id}, {name!r}: relative_to must be positive")
-            error = np.abs(_array(left, name) - _array(right, name)) / scale
-            return {"measured": _finite(error, name).max(), "threshold": tolerance, "trials": error.size}
+                raise Unusable(f"relative_to must be positive, its smallest entry is {scale.min():.3g}")
+            error = np.abs(left - right) / scale
+            return {"measured": _finite(error).max(), "threshold": tolerance, "trials": error.size}
 
-        left, right = _array(left, name), _array(right, name)
+        left, right = _array(left), _array(right)
         changed, how = _scaled(right)
         self._add(
             name, "identity", measure, (left, right), unit, agreement,
             resolution=lambda: _smallest_noticed(lambda d: not _holds("identity", measure(left, changed(d)))),
-            of=how, why=lambda: _difference(left, right, tolerance * _array(relative_to, name)),
+            of=how, why=lambda: _difference(left, right, tolerance * _array(relative_to)),
         )  # fmt: skip
 
+    @_rule
     def inequality(
         self,
         name,
@@ -148,26 +189,30 @@ class Claim:
         """
         sign = -1 if confident else 1
 
+        def allowance(error):
+            q = quantile(comparisons=error.size, trials=trials)
+            return tolerance + (sign * q * error if np.any(error > 0) else 0.0 * error)
+
         def measure(smaller, larger, standard_error=standard_error):
-            slack = _array(larger, name) - _array(smaller, name)
-            slack, error = np.broadcast_arrays(slack, _array(standard_error, name))
-            _finite(slack, name)
-            noise = sign * quantile(comparisons=slack.size, trials=trials) * error if np.any(error > 0) else 0.0 * error
-            worst = np.argmin(slack + noise)
-            measured = {"measured": slack.flat[worst], "threshold": -(tolerance + noise.flat[worst])}
+            smaller, larger, error = _aligned(smaller, larger, standard_error)
+            slack = _finite(larger - smaller)
+            allowed = allowance(error)
+            worst = np.argmin(slack + allowed)
+            measured = {"measured": slack.flat[worst], "threshold": -allowed.flat[worst]}
             return measured | {"trials": trials or slack.size, "standard_error": error.flat[worst] or None}
 
-        if confident and not np.any(_array(standard_error, name) > 0):
+        if confident and not np.any(_array(standard_error) > 0):
             raise ValueError(f"{self.id}, {name!r}: confident needs a standard error, {standard_error!r} came")
-        smaller, larger = _array(smaller, name), _array(larger, name)
+        smaller, larger = _array(smaller), _array(larger)
         self._add(
             name, "inequality", measure, (smaller, larger), unit, agreement,
             resolution=lambda: _smallest_noticed(
                 lambda d: not _holds("inequality", measure(smaller + abs(d), larger))
             ),
-            of="growth", why=lambda: _violations(smaller, larger, tolerance),
+            of="growth", why=lambda: _violations(*_aligned(smaller, larger, standard_error), allowance),
         )  # fmt: skip
 
+    @_rule
     def rate(self, name, fit, predicted, *, bias, exact=False, unit="", agreement=FRACTION):
         """The fitted log-log slope is the predicted one: abs(slope - predicted) <= bias + q * standard error.
 
@@ -187,7 +232,7 @@ class Claim:
         def measure(fit, predicted=predicted):
             noise = 0.0 if exact else quantile(trials=fit.points - 1) * fit.standard_error
             return {
-                "measured": float(_finite(np.abs(fit.slope - predicted), name)),
+                "measured": float(_finite(np.abs(fit.slope - predicted))),
                 "threshold": bias + noise,
                 "standard_error": fit.standard_error,
                 "trials": fit.points,
@@ -199,6 +244,7 @@ class Claim:
             of="slope", why=lambda: f"slope {fit.slope:.3g}, predicted {predicted:.3g}",
         )  # fmt: skip
 
+    @_rule
     def statistical(
         self, name, estimate, expected, standard_error, *, trials, few_trials=False, unit="s.e.", agreement=FRACTION
     ):
@@ -209,25 +255,26 @@ class Claim:
         """
 
         def measure(estimate, expected, standard_error=standard_error):
-            error = _array(standard_error, name)
+            estimate, expected, error = _aligned(estimate, expected, standard_error)
             if np.any(error <= 0):
-                raise ValueError(f"{self.id}, {name!r}: a standard error is not positive")
-            z = np.abs(_array(estimate, name) - _array(expected, name)) / error
+                raise Unusable(f"a standard error is not positive: {error.min():.3g}")
+            z = np.abs(estimate - expected) / error
             return {
-                "measured": _finite(z, name).max(),
+                "measured": _finite(z).max(),
                 "threshold": quantile(comparisons=z.size, trials=trials if few_trials else None),
                 "standard_error": np.max(error),
                 "trials": trials,
             }
 
-        estimate, expected = _array(estimate, name), _array(expected, name)
+        estimate, expected = _array(estimate), _array(expected)
         changed, how = _scaled(expected)
         self._add(
             name, "statistical", measure, (estimate, expected), unit, agreement,
             resolution=lambda: _smallest_noticed(lambda d: not _holds("statistical", measure(estimate, changed(d)))),
-            of=how, why=lambda: _difference(estimate, expected, quantile() * _array(standard_error, name)),
+            of=how, why=lambda: _difference(estimate, expected, quantile() * _array(standard_error)),
         )  # fmt: skip
 
+    @_rule
     def goodness(self, name, p_value, *, trials, resolution=None, unit="-log10 p", agreement=FRACTION):
         """A goodness-of-fit test does not reject: -log10 of the smallest p-value, Bonferroni-corrected.
 
@@ -235,7 +282,7 @@ class Claim:
         """
 
         def measure(p_value):
-            p = np.atleast_1d(_array(p_value, name))
+            p = np.atleast_1d(_finite(_array(p_value)))
             surprise = -np.log10(np.clip(p * p.size, 1e-300, 1.0))
             return {"measured": surprise.max() + 0.0, "threshold": -math.log10(FALSE_ALARM), "trials": trials}
 
@@ -243,6 +290,7 @@ class Claim:
             name, "statistical", measure, (p_value,), unit, agreement, resolution=lambda: resolution, of="variation"
         )
 
+    @_rule
     def landscape(
         self,
         name,
@@ -269,17 +317,17 @@ class Claim:
         """
 
         def measure(distance, gradient_norm):
-            distance, gradient_norm = np.broadcast_arrays(_array(distance, name), _array(gradient_norm, name))
+            distance, gradient_norm = _aligned(distance, gradient_norm)
             converged = gradient_norm <= gradient_tolerance
             if 2 * np.count_nonzero(converged) < converged.size:
-                raise ValueError(
-                    f"{self.id}, {name!r}: only {np.count_nonzero(converged)} of {converged.size} restarts converged "
+                raise Unusable(
+                    f"only {np.count_nonzero(converged)} of {converged.size} restarts converged "
                     f"(gradient norm <= {gradient_tolerance:g})"
                 )
-            worst = _finite(distance[converged], name).max()
+            worst = _finite(distance[converged]).max()
             return {"measured": worst, "threshold": tolerance, "trials": int(np.count_nonzero(converged))}
 
-        distance, gradient_norm = _array(distance, name), _array(gradient_norm, name)
+        distance, gradient_norm = _array(distance), _array(gradient_norm)
         self._add(
             name, "landscape", measure, (distance, gradient_norm), unit, agreement,
             resolution=lambda: tolerance / (diameter or 1.0),
@@ -287,6 +335,7 @@ class Claim:
             why=lambda: f"{np.count_nonzero(distance > tolerance)} of {distance.size} end points lie outside",
         )  # fmt: skip
 
+    @_rule
     def counterexample(self, name, violation, *, threshold, unit="", agreement=FRACTION):
         """The refuted statement is violated by more than ``threshold`` >= 0 (worst over the given instances).
 
@@ -295,23 +344,24 @@ class Claim:
         """
 
         def measure(violation):
-            violation = _finite(_array(violation, name), name)
+            violation = _finite(_array(violation))
             return {"measured": violation.max(), "threshold": threshold, "trials": violation.size}
 
-        worst = np.max(_array(violation, name))
+        worst = np.max(_array(violation))
         self._add(
             name, "counterexample", measure, (violation,), unit, agreement,
             resolution=lambda: threshold / worst, of="threshold",
             why=lambda: "the refuted statement is not violated by that much",
         )  # fmt: skip
 
+    @_rule
     def empirical(self, name, differences, *, sign=1, unit="", agreement=0.5):
         """The mean paired difference over at least 5 seeds has the given sign at 99.9 % (one-sided t)."""
 
         def measure(differences):
-            d = sign * _finite(_array(differences, name), name).ravel()
+            d = sign * _finite(_array(differences)).ravel()
             if d.size < 5:
-                raise ValueError(f"{self.id}, {name!r}: {d.size} paired differences, at least 5 are needed")
+                raise Unusable(f"{d.size} paired differences, at least 5 are needed")
             error = d.std(ddof=1) / math.sqrt(d.size)
             threshold = -special.stdtrit(d.size - 1, 1e-3) * error
             return {"measured": d.mean(), "threshold": threshold, "standard_error": error, "trials": d.size}
@@ -320,7 +370,10 @@ class Claim:
             measured = measure(differences)
             return measured["threshold"] / measured["measured"]
 
-        self._add(name, "empirical", measure, (differences,), unit, agreement, resolution=share, of="mean")
+        self._add(
+            name, "empirical", measure, (differences,), unit, agreement, resolution=share, of="mean",
+            why=lambda: f"{np.count_nonzero(sign * _array(differences) > 0)} of {np.size(differences)} have the sign",
+        )  # fmt: skip
 
     def control(self, breaks, *data, check=None, **named):
         """Put broken data through a check's own rule and tolerance; it must fail there.
@@ -337,7 +390,8 @@ class Claim:
         Raises
         ------
         ValueError
-            For a control before any check or of an unknown one, or with a value that is not finite.
+            For a control before any check or of an unknown one, or, in a strict run, with data that its rule cannot
+            judge.
         """
         if not self.checks:
             raise ValueError(f"{self.id}: control {breaks!r} stands before any check")
@@ -345,17 +399,18 @@ class Claim:
         if name not in self._rules:
             raise ValueError(f"{self.id}: control {breaks!r} names the check {name!r}, which is not there")
         rule, measure, agreement = self._rules[name]
-        measured = _plain(measure(*data, **named))
-        self.controls.append(
-            {
-                "breaks": breaks,
-                "check": name,
-                "measured": measured["measured"],
-                "threshold": measured["threshold"],
-                "agreement": agreement,
-                "fails": not _holds(rule, measured),
-            }
-        )
+        entry = {"breaks": breaks, "check": name}
+        try:
+            with np.errstate(all="ignore"):
+                measured = _plain(measure(*data, **named))
+        except Unusable as error:
+            if self._strict:
+                raise type(error)(f"{self.id}, control {breaks!r} of {name!r}: {error}") from error
+            entry |= {"measured": None, "threshold": None, "agreement": agreement, "fails": False, "note": str(error)}
+        else:
+            entry |= {key: measured[key] for key in ("measured", "threshold")}
+            entry |= {"agreement": agreement, "fails": not _holds(rule, measured)}
+        self.controls.append(entry)
 
     # -- record ---------------------------------------------------------------------------------------
     def record(self):
@@ -382,24 +437,24 @@ class Claim:
         }
 
     def _add(self, name, rule, measure, data, unit, agreement, *, resolution, of, why=None):
-        if name in self._rules:
-            raise ValueError(f"{self.id} has two checks named {name!r}")
         self._rules[name] = (rule, measure, agreement)
-        note = None
-        try:
-            measured = _plain(measure(*data))
-        except NotFinite as error:
-            measured, note = _plain({"trials": 0}), str(error)
-        threshold = measured["threshold"]
-        if note is None and (threshold is None or not math.isfinite(threshold)):
-            raise ValueError(f"{self.id}, {name!r}: the threshold is {threshold}")
-        holds = note is None and _holds(rule, measured)
-        if not holds and note is None and why is not None:
-            note = why()
+        measured = _plain(measure(*data))
+        if not math.isfinite(measured["threshold"]):
+            raise Unusable(f"the threshold is {measured['threshold']}")
+        holds = _holds(rule, measured)
         found = resolution() if holds else None
         check = {"name": name, "rule": rule} | measured | {"unit": unit, "agreement": agreement, "holds": holds}
         check |= {"resolution": None if found is None else float(f"{found:.0e}"), "of": of}
-        self.checks.append(check if note is None else check | {"note": note})
+        self.checks.append(check if holds or why is None else check | {"note": why()})
+
+    def _failed(self, name, method, note):
+        """Record a check whose data its rule could not judge."""
+        rule = {"goodness": "statistical"}.get(method, method)
+        self._rules.setdefault(name, (rule, _nothing, FRACTION))
+        check = {"name": name, "rule": rule} | _plain({"trials": 0})
+        self.checks.append(
+            check | {"unit": "", "agreement": FRACTION, "holds": False, "resolution": None, "of": None, "note": note}
+        )
 
 
 # -- words ----------------------------------------------------------------------------------------------
@@ -410,10 +465,10 @@ def passed(record):
 
 def comparison(check):
     """Measured against threshold with the direction, such as ``4.4e-16 <= 1.7e-13 nats``."""
-    measured = "not finite" if check["measured"] is None else f"{check['measured']:.2g}"
+    if check["measured"] is None:
+        return "cannot be judged"
+    measured = f"{check['measured']:.2g}"
     unit = f" {check['unit']}" if check["unit"] else ""
-    if check["threshold"] is None:
-        return measured
     words = {"inequality": "slack ", "rate": "off by ", "empirical": "mean "}.get(check["rule"], "")
     return f"{words}{measured} {DIRECTIONS.get(check['rule'], '<=')} {check['threshold'] + 0.0:.2g}{unit}"
 
@@ -425,6 +480,8 @@ def resolution(check):
         return "not stated"
     if check["rule"] == "identity" and check["threshold"] == 0:
         return "any change"
+    if d == 0 and check["of"] in ("threshold", "mean"):
+        return "any " + {"threshold": "violation", "mean": "mean of this sign"}[check["of"]]
     unit = f" {check['unit']}" if check["unit"] and check["rule"] != "statistical" else ""
     small = f"{d:.0e}" if d < 1e-3 else f"{d:.1g}" if d >= 10 else f"{100 * d:.3g} %"
     plain = f"{d:.0e}" if d < 1e-3 or d >= 1e4 else f"{d:.3g}"
@@ -464,12 +521,12 @@ def _shown_controls(check, controls):
     repaired = check["rule"] == "counterexample"
     kind, word = ("repaired", "holds as it must") if repaired else ("control", "fails as it must")
     bad = [control for control in controls if not control["fails"]]
-    good = sorted((control for control in controls if control["fails"]), key=lambda c: miss(check, c))
+    good = sorted((control for control in controls if control["fails"]), key=lambda c: nearness(check, c))
     lines = []
     for control in bad:
         shown = comparison(check | {"measured": control["measured"], "threshold": control["threshold"]})
-        wrong = "violated too" if repaired else "NOT noticed"
-        lines.append((f"{kind}: {control['breaks']}", f"{shown}, {wrong}"))
+        wrong = control.get("note") or ("violated too" if repaired else "NOT noticed")
+        lines.append((f"{kind}: {control['breaks'].removeprefix('repaired: ')}", f"{shown}, {wrong}"))
     if good:
         unit = f" {check['unit']}" if check["unit"] else ""
         more = f"; {len(good) - 1} more" if len(good) > 1 else ""
@@ -489,22 +546,41 @@ def miss(check, control):
     return measured / threshold if threshold else math.inf
 
 
+def nearness(check, control):
+    """What orders controls by :func:`miss`, to one digit and then by name: rounding must not choose which is shown."""
+    return float(f"{miss(check, control):.0e}"), control["breaks"]
+
+
 # -- machinery ------------------------------------------------------------------------------------------
-def _array(values, name):
+def _array(values):
     if hasattr(values, "detach"):
         values = values.detach().cpu().numpy()
     elif isinstance(values, list | tuple) and any(hasattr(value, "detach") for value in values):
         values = [value.detach().cpu().numpy() if hasattr(value, "detach") else value for value in values]
     array = np.asarray(values, dtype=float)
     if array.size == 0:
-        raise ValueError(f"{name!r}: there is nothing to compare (empty array)")
+        raise Unusable("there is nothing to compare (empty array)")
     return array
 
 
-def _finite(values, name):
+def _aligned(*values):
+    """Arrays broadcast against each other."""
+    arrays = [_array(entry) for entry in values]
+    try:
+        return np.broadcast_arrays(*arrays)
+    except ValueError as error:
+        raise Unusable(f"shapes {', '.join(str(array.shape) for array in arrays)} do not fit each other") from error
+
+
+def _nothing(*_, **__):
+    """The measure of a check that could not be made: neither can its controls."""
+    raise Unusable("the check itself could not be made")
+
+
+def _finite(values):
     values = np.asarray(values)
     if not np.all(np.isfinite(values)):
-        raise NotFinite(f"{np.count_nonzero(~np.isfinite(values))} of {values.size} values are not finite ({name!r})")
+        raise NotFinite(f"{np.count_nonzero(~np.isfinite(values))} of {values.size} values are not finite")
     return values
 
 
@@ -535,19 +611,23 @@ def _difference(left, right, allowed):
     bad = np.abs(left - right) > allowed
     if np.all(right != 0):
         ratio = left / right
-        if np.ptp(ratio) <= 1e-6 * np.abs(ratio).max():
-            return f"ratio {ratio.flat[0]:.6g} everywhere"
+        if np.ptp(ratio) <= 1e-6 * np.abs(ratio - 1).max():
+            off = ratio.flat[0] - 1
+            said = (
+                f"ratio {ratio.flat[0]:.6g}" if abs(off) > 1e-4 else f"ratio 1 {'+' if off > 0 else '-'} {abs(off):.2g}"
+            )
+            return f"{said} everywhere" if ratio.size > 1 else said
     worst = np.argmax(np.abs(left - right) / np.where(allowed > 0, allowed, 1))
     said = f"the worst is {left.flat[worst]:.4g} for {right.flat[worst]:.4g}"
     return f"{np.count_nonzero(bad)} of {bad.size} entries; {said}"
 
 
-def _violations(smaller, larger, tolerance):
-    slack = larger - smaller
-    smaller, larger = np.broadcast_arrays(smaller, larger)
-    worst = np.argmin(slack)
-    count = np.count_nonzero(slack < -tolerance)
-    return f"{count} of {slack.size} entries; the worst is {smaller.flat[worst]:.4g} over {larger.flat[worst]:.4g}"
+def _violations(smaller, larger, error, allowance):
+    """How many entries break an inequality, and the worst."""
+    spare = larger - smaller + allowance(error)
+    worst = np.argmin(spare)
+    said = f"the worst is {smaller.flat[worst]:.4g} where at most {larger.flat[worst]:.4g} is claimed"
+    return f"{np.count_nonzero(spare < 0)} of {spare.size} entries; {said}"
 
 
 def _plain(measured):
@@ -557,8 +637,10 @@ def _plain(measured):
 
 
 def _holds(rule, measured):
-    if rule in ("inequality", "empirical"):
+    if rule == "inequality":
         return bool(measured["measured"] >= measured["threshold"])
+    if rule == "empirical":  # zero has no sign
+        return bool(measured["measured"] >= measured["threshold"] and measured["measured"] > 0)
     if rule == "counterexample":
         return bool(measured["measured"] > measured["threshold"])
     return bool(measured["measured"] <= measured["threshold"])
@@ -574,7 +656,7 @@ def _tightness(check):
         return math.inf
     if measured == threshold == 0:
         return -math.inf
-    if check["rule"] in ("counterexample", "empirical"):
+    if check["rule"] in ("counterexample", "empirical") or (check["rule"] == "inequality" and threshold > 0):
         return threshold / measured if measured else math.inf
     if check["rule"] == "inequality" and measured >= 0:
         return -measured

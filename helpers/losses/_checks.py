@@ -18,15 +18,27 @@ def require_positive(name, value):
 
     >>> require_positive("temperature", 0.5)
     """
+    _require_number(name, value, "a positive finite number", lambda x: x > 0)
+
+
+def require_finite(name, value):
+    """Raise ``ValueError`` unless a number, or every entry of a tensor, is finite, ``TypeError`` else.
+
+    >>> require_finite("bias", -10)
+    """
+    _require_number(name, value, "a finite number", lambda x: x == x)
+
+
+def _require_number(name, value, expected, accepted):
     if isinstance(value, torch.Tensor):
-        bad = any_true(~((value > 0) & torch.isfinite(value)))
+        bad = any_true(~(accepted(value) & torch.isfinite(value)))
     else:
         try:
-            bad = not (value > 0 and math.isfinite(value))
+            bad = not (accepted(value) and math.isfinite(value))
         except (TypeError, ValueError):
             raise TypeError(f"{name} is {value!r}, expected a number or a torch.Tensor") from None
     if bad:
-        raise ValueError(f"{name} is {value}, expected a positive finite number")
+        raise ValueError(f"{name} is {value}, expected {expected}")
 
 
 def require_tensors(**values):
@@ -58,11 +70,46 @@ def require_numbers(name, values):
 
 def require_finite_rows(name, features):
     """Raise ``ValueError`` for a matrix with a NaN or an infinity, naming the first bad rows."""
-    if not any_true(~torch.isfinite(features.detach().sum(dtype=_precision.summed(features.dtype)))):
+    try:
+        if math.isfinite(features.detach().sum(dtype=_precision.summed(features.dtype)).item()):
+            return
+    except RuntimeError as error:
+        if "vmap" not in str(error):
+            raise
         return
     bad = ~torch.isfinite(features.detach()).all(-1)
     if any_true(bad):  # a sum may overflow over finite rows
         raise ValueError(f"{name} hold a NaN or an infinity in {named(bad)}")
+
+
+def require_weights(name, weights, shape):
+    """Weights of pairs, boolean or floating and not negative, expanded to a shape; raises for anything else."""
+    if not isinstance(weights, torch.Tensor):
+        raise TypeError(f"{name} gives {type(weights).__name__}, expected a torch.Tensor")
+    if weights.dtype != torch.bool and not weights.is_floating_point():
+        raise ValueError(f"{name} has dtype {weights.dtype}, expected bool or a floating type")
+    if weights.dtype != torch.bool and any_true(~(weights >= 0)):
+        raise ValueError(f"{name} holds a negative number or a NaN")
+    try:
+        return weights.expand(shape)
+    except RuntimeError:
+        raise ValueError(f"{name} has shape {tuple(weights.shape)}, expected {tuple(shape)}") from None
+
+
+def require_numbering(name, numbers, rows, below):
+    """Raise unless a tensor holds, for each of some rows, the number of a candidate."""
+    if not isinstance(numbers, torch.Tensor) or numbers.dtype != torch.int64 or numbers.shape != (rows,):
+        found = getattr(numbers, "dtype", type(numbers).__name__), tuple(getattr(numbers, "shape", ()))
+        raise ValueError(f"{name} is {found[0]} of shape {found[1]}, expected torch.int64 of shape ({rows},)")
+    if any_true((numbers < 0) | (numbers >= below)):
+        raise ValueError(f"{name} runs from {numbers.min()} to {numbers.max()}, expected 0 to {below - 1}")
+
+
+def require_labels(name, labels, rows):
+    """Raise unless a tensor holds a label for each of some rows."""
+    if not isinstance(labels, torch.Tensor) or labels.is_floating_point() or labels.shape != (rows,):
+        found = getattr(labels, "dtype", type(labels).__name__), tuple(getattr(labels, "shape", ()))
+        raise ValueError(f"{name} is {found[0]} of shape {found[1]}, expected whole numbers of shape ({rows},)")
 
 
 def require_candidates(candidates, removed):

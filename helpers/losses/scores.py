@@ -19,7 +19,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from . import _checks, _precision
+from . import _anchors, _checks, _precision
 from ._checks import Number
 
 
@@ -214,6 +214,90 @@ def mixture_from_scores(
     return (weights.reshape(-1, *(1,) * (each.ndim - 1)) * each).sum(0)
 
 
+def supcon_from_scores(
+    scores: Tensor,
+    positives: Tensor,
+    *,
+    form: str,
+    temperature: Number,
+    positive_in_denominator: bool,
+    weights: Tensor | None = None,
+) -> Tensor:
+    """InfoNCE with any number of positives an anchor (Khosla et al. 2020) and a weight for every other pair.
+
+    Parameters
+    ----------
+    scores : Tensor, shape (..., n, m), floating
+        Entry (i, j) compares anchor i with candidate j.
+    positives : Tensor, shape (n, m), bool
+        Which candidates are positives of an anchor. A pair that is not even a candidate (the anchor itself, say) is no
+        positive and has weight 0.
+    form : {"out", "in"}
+        Khosla et al. (2020), eq. (2): mean over the positives of ``log D - s / t``, or eq. (3): ``log D`` minus the
+        log of the mean of ``exp(s / t)``. With one positive they are the same.
+    temperature : float or Tensor, > 0
+        As in :func:`infonce_from_scores`.
+    positive_in_denominator : bool
+        Whether D counts the positives, all of them, besides the others.
+    weights : Tensor, shape (n, m), bool or floating >= 0, optional
+        Multiply the others in D; 0 leaves a pair out. The positives weigh 1.
+
+    Returns
+    -------
+    Tensor, shape (..., n)
+        In nats; 0 for an anchor without a positive.
+
+    Raises
+    ------
+    ValueError
+        If a shape or dtype does not fit, `form` is another word, or D is empty for an anchor with a positive.
+
+    >>> pairs = torch.tensor([[True, True, False], [False, True, False]])
+    >>> options = {"form": "out", "temperature": 1.0, "positive_in_denominator": True}
+    >>> [round(value, 4) for value in supcon_from_scores(torch.zeros(2, 3), pairs, **options).exp().tolist()]
+    [3.0, 3.0]
+    """
+    _anchors.require_form(form)
+    _check_pairs(scores, positives)
+    _checks.require_positive("temperature", temperature)
+    if weights is not None:
+        weights = _checks.require_weights("weights", weights, scores.shape[-2:])
+    logits = _precision.full(scores) / _per_anchor(temperature)
+    sums = _anchors.sums(logits, positives, weights)
+    return _anchors.loss(sums, form=form, positive_in_denominator=positive_in_denominator)
+
+
+def siglip_from_scores(
+    scores: Tensor, positives: Tensor, *, scale: Number, bias: Number, weights: Tensor | None = None
+) -> Tensor:
+    """The sigmoid loss of Zhai et al. (2023): every pair is a decision of its own.
+
+    Parameters
+    ----------
+    scores : Tensor, shape (..., n, m), floating
+    positives : Tensor, shape (n, m), bool
+    scale, bias : float or Tensor, scalar
+        Of the logits ``scale * s + bias``; tensors may be learnt.
+    weights : Tensor, shape (n, m), bool or floating >= 0, optional
+        Multiply the terms; 0 leaves a pair out.
+
+    Returns
+    -------
+    Tensor, shape (..., n)
+        ``sum_j -log sigmoid(z_ij (scale s_ij + bias))`` with z = 1 for positives and -1 else; its mean over the n
+        anchors is the published loss.
+
+    >>> siglip_from_scores(torch.zeros(2, 3), torch.eye(2, 3).bool(), scale=1.0, bias=0.0).exp().round().tolist()
+    [8.0, 8.0]
+    """
+    _check_pairs(scores, positives)
+    logits = _precision.full(scores) * scale + bias
+    each = -torch.nn.functional.logsigmoid(torch.where(positives, logits, -logits))
+    if weights is not None:
+        each = each * _checks.require_weights("weights", weights, scores.shape[-2:])
+    return each.sum(-1)
+
+
 def spectral_contrastive_from_scores(scores: Tensor) -> Tensor:
     """The spectral contrastive loss of HaoChen et al. (2021) on a batch, one anchor a row.
 
@@ -240,6 +324,17 @@ def spectral_contrastive_from_scores(scores: Tensor) -> Tensor:
     scores = _precision.full(scores)
     positive = scores.diagonal(dim1=-2, dim2=-1)
     return -2 * positive + (scores.square().sum(-1) - positive.square()) / (scores.shape[-1] - 1)
+
+
+def _check_pairs(scores, positives):
+    _checks.require_numbers("scores", scores)
+    if scores.ndim < 2 or 0 in scores.shape:
+        raise ValueError(f"scores has shape {tuple(scores.shape)}, expected (..., n, m) with n, m >= 1")
+    if positives.dtype != torch.bool or positives.shape != scores.shape[-2:]:
+        raise ValueError(
+            f"positives is {positives.dtype} of shape {tuple(positives.shape)}, "
+            f"expected torch.bool of shape {tuple(scores.shape[-2:])}"
+        )
 
 
 def _per_anchor(temperature):

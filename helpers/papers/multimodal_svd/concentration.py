@@ -153,14 +153,14 @@ def exceedances(matrices, left, right, *, level, constant):
 def signal_extremes(rng, *, n, rank, dimension, noise, condition, draws):
     """Extremes over n samples of the norms and forms of lemma 9.1, relative to their scales.
 
-    Signal variances fall linearly from 1 to 1 / condition, the same in both modalities; isotropic noise.
+    Signal variances fall linearly from 1 to 1 / condition, the same in both modalities; isotropic noise in both.
 
     Parameters
     ----------
     rng : numpy.random.Generator
     n, rank, dimension, draws : int
-    noise : float
-        Variance of every coordinate.
+    noise : (float, float)
+        Variances of every coordinate of the two modalities.
     condition : float >= 1
         kappa squared.
 
@@ -174,9 +174,9 @@ def signal_extremes(rng, *, n, rank, dimension, noise, condition, draws):
     """
     strength = np.linspace(1, 1 / condition, rank)  # singular values of Sigma, too
     latent, left, right = rng.standard_normal((3, draws, n, rank))
-    signal, left, right = latent * np.sqrt(strength), left * np.sqrt(noise), right * np.sqrt(noise)
+    signal, left, right = latent * np.sqrt(strength), left * np.sqrt(noise[0]), right * np.sqrt(noise[1])
     inside = np.linalg.norm(signal + left, axis=-1)
-    norm = np.sqrt(inside**2 + noise * rng.chisquare(dimension - rank, size=(draws, n)))
+    norm = np.sqrt(inside**2 + noise[0] * rng.chisquare(dimension - rank, size=(draws, n)))
     crossed = np.abs(np.sum(strength * (left * signal + signal * right + left * right), axis=-1))
     deviation = np.abs(np.sum(strength * (signal**2 - strength), axis=-1))
     root = np.sqrt(np.log(n))
@@ -252,75 +252,3 @@ def student_fourth_moment(cut):
     1.273
     """
     return 4 / np.pi * (cut + cut / (2 * (1 + cut**2)) - 1.5 * np.arctan(cut))
-
-
-def product_scale(model, n, *, level):
-    """The larger term of :func:`product_deviation` for right pairs of a spiked model."""
-    return np.max(product_deviation(*model_covariances(model), n, level=level), axis=0)
-
-
-def student_errors(rng, n, dimension, *, freedom, draws):
-    """Operator norms of ``(1/n) sum x_i x_i^T - I`` for Student-t coordinates scaled to variance 1, shape (draws,).
-
-    ``freedom`` > 2 are the degrees of freedom; close to 2 the tails are too heavy for any Bernstein inequality.
-    """
-    samples = rng.standard_t(freedom, size=(draws, n, dimension)) * np.sqrt((freedom - 2) / freedom)
-    mean = np.swapaxes(samples, 1, 2) @ samples / n
-    return np.linalg.norm(mean - np.eye(dimension), ord=2, axis=(1, 2))
-
-
-def product_quantiles(models, weightings, rng, *, level, draws):
-    """Quantile ``1 - exp(-level)`` of :func:`product_errors` beside :func:`product_scale`, for models and weights.
-
-    Parameters
-    ----------
-    models : sequence of spiked_model.SpikedModel
-    weightings : sequence of ndarray, shape (n,), entries within (0, 1]
-    rng : numpy.random.Generator
-    level : float
-        t.
-    draws : int
-
-    Returns
-    -------
-    quantiles, scales : ndarray, shape (models, weightings)
-    """
-    norms = [[product_errors(model, weights, rng, draws=draws) for weights in weightings] for model in models]
-    scales = [[product_scale(model, len(weights), level=level) for weights in weightings] for model in models]
-    return np.quantile(norms, 1 - np.exp(-level), axis=-1), np.array(scales)
-
-
-def product_sweep(model, sizes, rng, *, draws):
-    """Root mean squares of :func:`product_errors` with equal weights along numbers of samples, shape (len(sizes),)."""
-    return np.sqrt([np.mean(product_errors(model, np.ones(n), rng, draws=draws) ** 2) for n in sizes])
-
-
-def rotated_products(points, angles):
-    """``(w1' w2')^2`` of points (w1, w2) in the plane after rotation, shape (points, angles).
-
-    >>> rotated_products(np.array([[1.0, 1.0]]), [0.0, np.pi / 4]).round(12).tolist()
-    [[1.0, 0.0]]
-    """
-    first, second = np.cos(angles) * points[:, :1], np.sin(angles) * points[:, 1:]
-    crossed = np.sin(angles) * points[:, :1], np.cos(angles) * points[:, 1:]
-    return np.square((first - second) * (crossed[0] + crossed[1]))
-
-
-def paired_maps(left, right):
-    """Maps of X and of three kinds of Y from one standard normal vector g, which is two vectors (g1, g2) of equal size.
-
-    Parameters
-    ----------
-    left, right : ndarray, shape (d, k)
-
-    Returns
-    -------
-    first : ndarray, shape (d, 2 k)
-        ``X = left g1``.
-    seconds : dict of str to ndarray, shape (d, 2 k)
-        "independent": ``Y = right g2``; "identical": ``Y = X``; "correlated": ``Y = 0.8 right g1 + 0.6 right g2``.
-    """
-    zero = np.zeros_like(left)
-    first = np.hstack([left, zero])
-    correlated = np.hstack([0.8 * right, 0.6 * right])
-    return first, {"independent": np.hstack([zero, right]), "identical": first, "correlated": correlated}

@@ -167,45 +167,11 @@ def root_mean_squares(models, sizes, rng, *, shares, draws):
     return np.sqrt(np.transpose(squares))
 
 
-def sweep_errors(sweeps, rng, *, draws):
-    """:func:`root_mean_squares` of several sweeps: a dict of name to (models, sizes, shares) becomes one of errors.
-
-    Each value of the result has shape (2, points), left and right.
-    """
-    return {
-        name: root_mean_squares(models, sizes, rng, shares=shares, draws=draws)
-        for name, (models, sizes, shares) in sweeps.items()
-    }
-
-
-def coupling_errors(model, sizes, rng, *, share, penalty, draws):
-    """How far ``G1^T G2`` of the linear loss is from multiples of the signal, along a sweep of the number of pairs.
-
-    Parameters
-    ----------
-    model : spiked_model.SpikedModel
-    sizes : sequence of int
-    rng : numpy.random.Generator
-    share : float
-        Share of wrong pairs.
-    penalty : float > 0
-        rho.
-    draws : int
-
-    Returns
-    -------
-    shrunk, full : ndarray, shape (len(sizes),)
-        Root mean square operator norms of the difference to ``(1 - share) M / penalty`` and to ``M / penalty``.
-    """
-    shrunk, full = [], []
-    for n in sizes:
-        pairing = one_cycle(n, share)
-        cross = sample_covariances(model, pairing, rng, draws=draws)[1]
-        product = spiked_model.best_coupling(cross, rank=model.rank, penalty=penalty)
-        for errors, factor in ((shrunk, 1 - share), (full, 1.0)):
-            norms = np.linalg.norm(product - factor / penalty * model.signal, ord=2, axis=(1, 2))
-            errors.append(np.sqrt(np.mean(norms**2)))
-    return np.array(shrunk), np.array(full)
+def grid(model, sizes, rng, *, shares, draws):
+    """:func:`recovery` of the left subspace for every share and size: ndarray, shape (shares, sizes, draws)."""
+    return np.array([
+        [recovery(model, int(n), rng, share=share, draws=draws)[0] for n in sizes] for share in shares
+    ])  # fmt: skip
 
 
 def _root(noise, dimension):

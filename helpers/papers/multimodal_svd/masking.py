@@ -11,7 +11,7 @@ from scipy import linalg, optimize
 from helpers.spectral import subspaces
 from helpers.validation import require_positive
 
-from . import concentration, gaussian_sampling, spiked_model
+from . import gaussian_sampling, spiked_model
 
 
 def without_diagonal(matrix):
@@ -47,25 +47,6 @@ def separate_masks(samples):
     products = np.swapaxes(samples, -1, -2) @ samples
     strangers = (total[..., :, None] * total[..., None, :] - products) / (n * (n - 1))
     return (without_diagonal(products / n) - strangers) / 4
-
-
-def mean_over_masks(samples, *, shared):
-    """Mean contrastive covariance of the views ``A x`` and ``(I - A) x`` over all masks, by enumeration.
-
-    Parameters
-    ----------
-    samples : array_like, shape (n, d)
-    shared : bool
-        One mask for all samples (2^d of them), or one for each (2^(n d)).
-
-    Returns
-    -------
-    ndarray, shape (d, d)
-    """
-    samples = np.asarray(samples, dtype=float)
-    rows = 1 if shared else len(samples)
-    masks = (concentration.sign_vectors(rows * samples.shape[1]).reshape(-1, rows, samples.shape[1]) + 1) / 2
-    return spiked_model.contrastive_cross_covariance(samples * masks, samples * (1 - masks)).mean(axis=0)
 
 
 def learnt_frame(matrix, rank):
@@ -185,32 +166,6 @@ def contests(model, sizes, rng, *, shares, draws):
     ])  # fmt: skip
 
 
-def three_methods(model, n, rng, *, draws):
-    """Squared errors of PCA, of masked learning and of two modalities with right pairs, on the same Gaussian samples.
-
-    Parameters
-    ----------
-    model : spiked_model.SpikedModel
-        Its subspaces carry a leading axis of length `draws`.
-    n : int or None
-        None: infinitely many samples.
-    rng : numpy.random.Generator
-    draws : int
-
-    Returns
-    -------
-    ndarray, shape (3, draws)
-    """
-    if n is None:
-        own = (model.left_basis * model.left_signal) @ np.swapaxes(model.left_basis, -1, -2)
-        own, cross = own + spiked_model.covariance(model.left_noise, own.shape[-1]), model.signal
-    else:
-        own, cross = gaussian_sampling.sample_covariances(model, np.arange(n), rng, draws=draws)
-    principal = subspaces.top_eigenvectors(own, model.rank)[1]
-    paired = spiked_model.recovery_errors(cross, model.left_basis, model.right_basis)[0]
-    return np.square([subspaces.sin_theta(principal, model.left_basis), recovery_errors(own, model.left_basis), paired])
-
-
 def minimise_from_random_starts(matrix, rng, *, rank, penalty, starts):
     """Minimise ``-tr(G A G^T) + penalty/2 |G^T G|^2`` over G of shape (rank, d), by BFGS.
 
@@ -246,18 +201,6 @@ def minimise_from_random_starts(matrix, rng, *, rank, penalty, starts):
     return np.swapaxes(encoders, 1, 2) @ encoders, np.array([np.linalg.norm(loss(end)[1]) for end in ends])
 
 
-def smallest_gap(matrix):
-    """Smallest distance between two eigenvalues of a symmetric matrix, or between one and zero.
-
-    Half the smallest curvature of :func:`minimise_from_random_starts` at its minimum is at least this.
-
-    >>> smallest_gap(np.diag([3.0, 2.5, -1.0]))
-    0.5
-    """
-    values = np.linalg.eigvalsh(matrix)
-    return float(min(np.diff(values).min(), np.abs(values).min()))
-
-
 def haar_biases(rng, rank, dimensions, *, draws):
     """:func:`population_bias` of uniformly random subspaces, shape (len(dimensions), draws)."""
     frames = (spiked_model.random_frames(rng, dimension, rank, shape=(draws,)) for dimension in dimensions)
@@ -265,15 +208,15 @@ def haar_biases(rng, rank, dimensions, *, draws):
 
 
 def isotropic_model(basis, rng, *, noise):
-    """Unit signals along given directions, a Haar subspace of equal size beside it, noise of equal variance in both.
+    """Unit signals along given directions, a Haar subspace of equal size beside it, isotropic noise in both.
 
     Parameters
     ----------
     basis : ndarray, shape (d, r)
         Orthonormal columns: the first modality's signal.
     rng : numpy.random.Generator
-    noise : float
-        Variance of every coordinate of either modality.
+    noise : (float, float)
+        Noise variances of the two modalities.
 
     Returns
     -------
@@ -281,61 +224,7 @@ def isotropic_model(basis, rng, *, noise):
     """
     dimension, rank = basis.shape
     other, unit = spiked_model.random_frames(rng, dimension, rank), np.ones(rank)
-    return spiked_model.SpikedModel(basis, other, unit, unit, noise, noise)
-
-
-def variance_ratios(rng, rank, dimension, n, *, noise, draws):
-    """Variance of masked learning over ``r (d - r) s (1 + s) / n``, extrapolated from n and 2n samples: mean near 1.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-    rank, dimension : int
-        Of a :func:`two_level_frame` with unit signals, whose bias is known exactly.
-    n : int
-    noise : float
-        Variance s of every coordinate's noise.
-    draws : int
-
-    Returns
-    -------
-    ndarray, shape (draws,)
-    """
-    model = isotropic_model(two_level_frame(rank, dimension), rng, noise=noise)
-    few, many = (
-        (contest(model, size, rng, share=0.0, draws=draws)[0] - two_level_bias(rank, dimension) ** 2)
-        / masked_error(rank, dimension, size, noise=noise, bias=0.0)
-        for size in (n, 2 * n)
-    )
-    return 2 * many - few
-
-
-def axes_contest(rng, rank, dimension, n, *, noise, draws):
-    """Mean squared errors of :func:`contest` for a signal along coordinate axes, over ``r (d - r) s (1 + s) / n``.
-
-    Returns
-    -------
-    masked, paired : float
-        About ``n / ((d - r) s (1 + s))``, for nothing is learnt, and about 1.
-    """
-    model = isotropic_model(np.eye(dimension)[:, :rank], rng, noise=noise)
-    squares = np.mean(contest(model, n, rng, share=0.0, draws=draws), axis=1)
-    return tuple(squares / masked_error(rank, dimension, n, noise=noise, bias=0.0))
-
-
-def correlated_bias(basis, direction, *, noise, common):
-    """Error for infinitely many samples if all coordinates share some noise (rank one, so not diagonal).
-
-    Parameters
-    ----------
-    basis : ndarray, shape (d, r)
-    direction : ndarray, shape (d,), unit norm
-        Of the shared noise.
-    noise, common : float
-        Variance of every coordinate's own noise, and of the shared one along its direction.
-    """
-    shared = common * np.outer(direction, direction)
-    return recovery_errors(basis @ basis.T + noise * np.eye(len(basis)) + shared, basis)
+    return spiked_model.SpikedModel(basis, other, unit, unit, *noise)
 
 
 # -- closed forms -------------------------------------------------------------------------------------------
@@ -397,25 +286,6 @@ def two_level_bias(rank, dimension, *, upper=0.75):
     small = np.sqrt(np.outer(shares, shares)) - np.diag(2 * rank * shares / dimension)
     top = subspaces.top_eigenvectors(small, 1)[1]
     return np.sqrt(rank) * subspaces.sin_theta(np.sqrt(shares)[:, None], top)
-
-
-def two_level_errors(rank, dimensions, *, noise):
-    """Errors of :func:`two_level_frame` for infinitely many samples: by eigenvectors, and in closed form.
-
-    Parameters
-    ----------
-    rank : int
-    dimensions : sequence of int
-    noise : float
-        Variance of every coordinate's noise, which the masks delete.
-
-    Returns
-    -------
-    exact, closed : ndarray, shape (len(dimensions),)
-    """
-    frames = [two_level_frame(rank, dimension) for dimension in dimensions]
-    exact = [recovery_errors(frame @ frame.T + noise * np.eye(len(frame)), frame) for frame in frames]
-    return np.array(exact), np.array([two_level_bias(rank, dimension) for dimension in dimensions])
 
 
 def masked_error(rank, dimension, n, *, noise, bias):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse.linalg import svds
 
-from helpers.spectral import subspaces
+from helpers.spectral import embedding, subspaces
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,15 @@ def signal_to_noise(n, classes, noise):
         The structure is visible in the singular vectors, for large n, iff this exceeds 1.
     """
     return (n / classes) * (1 - 2 * noise) / np.sqrt(n * noise * (1 - noise))
+
+
+def threshold(n, classes):
+    """The noise p'_c at which :func:`signal_to_noise` is 1: ``(1 - 1 / sqrt(1 + 4 n / k^2)) / 2``.
+
+    >>> round(threshold(500, 10), 3)
+    0.391
+    """
+    return float((1 - 1 / np.sqrt(1 + 4 * n / classes**2)) / 2)
 
 
 def noise_unit(n, classes, noise):
@@ -158,7 +167,7 @@ def partition(adjacency, clusters, *, vectors, rng):
     True
     """
     left, right = coordinates(adjacency, vectors)
-    labels = subspaces.cluster(np.concatenate([left, right]), clusters, rng=rng)
+    labels = embedding.cluster(np.concatenate([left, right]), clusters, rng=rng)
     return Partition(labels[: len(left)], labels[len(left) :])
 
 

@@ -1,9 +1,10 @@
-"""Guessing hidden pairs of two unpaired collections, and training once more on the guesses.
+"""Guessing hidden pairs of two unpaired collections, training once more on the guesses, and whole runs of both rounds.
 
-After section 4 of Nakada et al. (2023). ``left`` is the first modality (rows of the similarity matrix), ``right`` the
-second (columns). A set of pairs is an integer array of shape (k, 2): column 0 counts rows of ``left``, column 1 rows
-of ``right``. The truth is a ``pairing`` as in ``spiked_model``: ``right[j]`` belongs to ``left[pairing[j]]``.
-No batch axes here: a similarity matrix may be large, 4,000 by 4,000 at most on a small machine. float64 NumPy.
+After section 4 and theorem 7.1 of Nakada et al. (2023). ``left`` is the first modality (rows of the similarity matrix),
+``right`` the second (columns). A set of pairs is an integer array of shape (k, 2): column 0 counts rows of ``left``,
+column 1 rows of ``right``. The truth is a ``pairing`` as in ``spiked_model``: ``right[j]`` belongs to
+``left[pairing[j]]``. No batch axes here, but for :func:`products`: a similarity matrix may be large, 4,000 by 4,000 at
+most on a small machine. float64 NumPy. Whole runs draw from the spiked model with unit signals and isotropic noise.
 """
 
 from dataclasses import dataclass
@@ -90,6 +91,9 @@ def cosine_scores(left, right, encoders):
     codes = [np.asarray(side) @ np.transpose(encoder) for side, encoder in zip((left, right), encoders, strict=True)]
     first, second = (code / np.linalg.norm(code, axis=1, keepdims=True) for code in codes)
     return first @ second.T
+
+
+SCORES = {"inner product": inner_product_scores, "cosine": cosine_scores}
 
 
 # -- guesses ------------------------------------------------------------------------------------------------
@@ -338,6 +342,181 @@ def saturation(step, *, temperature):
     return float(1 - least), float(weights.max())
 
 
+# -- data in no order ---------------------------------------------------------------------------------------
+def shuffled(model, n, rng):
+    """Samples of both modalities in no common order: left (n, p), right (n, q) and their hidden pairing (n,)."""
+    pairing = hidden_pairing(rng, n)
+    return (*spiked_model.draw(model, pairing, rng), pairing)
+
+
+def oracle_scores(rng, rank, n, *, noise, share=None, extra=8):
+    """Similarities under the true subspaces, ``s = X U1 U2^T Y^T``, and the true pairs.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    rank, n : int
+    noise : (float, float)
+        Noise variances of the two modalities, in rank + extra dimensions each.
+    share : float, optional
+        Of wrong pairs among the equal rows; by default the data are shuffled.
+    extra : int
+
+    Returns
+    -------
+    scores : ndarray, shape (n, n)
+    pairing : ndarray, shape (n,), int
+    """
+    dimension = rank + extra
+    model = spiked_model.spiked_model(rng, dimensions=(dimension, dimension), rank=rank, noise=noise)
+    hidden = share is None
+    pairing = hidden_pairing(rng, n) if hidden else spiked_model.pairings(rng, 1, n, share=share)[0]
+    left, right = spiked_model.draw(model, pairing, rng)
+    return (left @ model.left_basis) @ (right @ model.right_basis).T, pairing
+
+
+def hit_rates(rng, rank, n, left_noise, right_noise):
+    """Share of rows whose best match is right, shuffled data and true subspaces, by inner product and by cosine.
+
+    >>> hit_rates(np.random.default_rng(0), 80, 20, 0.01, 0.01)
+    [1.0, 1.0]
+    """
+    noise = left_noise, right_noise
+    model = spiked_model.spiked_model(rng, dimensions=(rank + 6, rank + 3), rank=rank, noise=noise)
+    left, right, pairing = shuffled(model, n, rng)
+    encoders = model.left_basis.T, model.right_basis.T
+    return [float(row_hits(rule(left, right, encoders), pairing).mean()) for rule in SCORES.values()]
+
+
+def products(left, right, pairing):
+    """Mean products of the observed pairs (equal rows) and of the true pairs, two arrays of shape (..., p, q).
+
+    Parameters
+    ----------
+    left, right : ndarray, shapes (..., n, p) and (..., n, q)
+    pairing : ndarray, shape (..., n), int
+        ``right[i]`` truly belongs to ``left[pairing[i]]``.
+    """
+    true_left = np.take_along_axis(left, pairing[..., None], axis=-2)
+    observed, true = (np.swapaxes(side, -1, -2) @ right / right.shape[-2] for side in (left, true_left))
+    return observed, true
+
+
+# -- two rounds ---------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Outcome:
+    """One run of :func:`algorithm_1` or :func:`algorithm_4`.
+
+    Attributes
+    ----------
+    model : spiked_model.SpikedModel
+    first : ndarray, shape (p, q)
+        Cross-covariance behind the first encoders.
+    left, right : ndarray, shapes (n, p) and (n, q)
+        Data of the second round.
+    pairing : ndarray, shape (n,), int
+        Their true pairs.
+    step : SecondStep
+    """
+
+    model: spiked_model.SpikedModel
+    first: np.ndarray
+    left: np.ndarray
+    right: np.ndarray
+    pairing: np.ndarray
+    step: SecondStep
+
+    @property
+    def oracle(self):
+        """Mean product of the true pairs: what one would train on if the pairing were known, shape (p, q)."""
+        return products(self.left, self.right, self.pairing)[1]
+
+    @property
+    def trained_on(self):
+        """Sum over the pairs of the second round, guessed or observed, of their products over n, shape (p, q)."""
+        pairs = self.step.pairs
+        return self.left[pairs[:, 0]].T @ self.right[pairs[:, 1]] / len(self.right)
+
+    @property
+    def share(self):
+        """Share of the true pairs among those of the second round."""
+        return recovered_share(self.step.pairs, self.pairing)
+
+    def errors(self, covariance):
+        """Sin-theta distances of leading singular subspaces to the true ones: (..., p, q) to (..., 2), left and right.
+
+        A leading axis counts covariances.
+        """
+        return np.stack(
+            spiked_model.recovery_errors(covariance, self.model.left_basis, self.model.right_basis), axis=-1
+        )
+
+    def coefficient(self, covariance):
+        """Coefficient of the true signal: ``tr(U1^T S U2) / r``, shape (..., p, q) to (...)."""
+        inside = self.model.left_basis.T @ covariance @ self.model.right_basis
+        return np.trace(inside, axis1=-2, axis2=-1) / self.model.rank
+
+
+def algorithm_1(rng, *, rank, dimensions, noise, pairs, unpaired, temperature, positive_weight=2.0, penalty=1.0):
+    """Algorithm 1 of the paper on fresh data: first encoders from true pairs, one more round on shuffled data.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    rank : int
+    dimensions : (int, int)
+    noise : (float, float)
+        Noise variances of the two modalities; signal variances are 1.
+    pairs, unpaired : int
+        n and N.
+    temperature, positive_weight, penalty : float
+        tau and nu of the second step; rho of the first. Similarities scale with 1 / rho, so tau has to follow.
+
+    Returns
+    -------
+    Outcome
+    """
+    model = spiked_model.spiked_model(rng, dimensions=dimensions, rank=rank, noise=noise)
+    first = spiked_model.contrastive_cross_covariance(*spiked_model.draw(model, np.arange(pairs), rng))
+    encoders = spiked_model.best_encoders(first, rank=rank, penalty=penalty)
+    left, right, pairing = shuffled(model, unpaired, rng)
+    constants = {"temperature": temperature, "positive_weight": positive_weight}
+    step = semi_supervised(left, right, encoders, **constants)
+    return Outcome(model, first, left, right, pairing, step)
+
+
+def algorithm_4(rng, *, rank, dimensions, noise, pairs, share, temperature, positive_weight):
+    """Algorithm 4 of the paper on fresh data: first encoders and one more round from the same pairs, some wrong.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    rank : int
+    dimensions : (int, int)
+    noise : (float, float)
+        Noise variances of the two modalities; signal variances are 1.
+    pairs : int
+        n.
+    share : float
+        Of wrong pairs.
+    temperature, positive_weight : float
+        tau and nu. Similarities scale with 1 - share, so tau has to follow.
+
+    Returns
+    -------
+    Outcome
+    """
+    model = spiked_model.spiked_model(rng, dimensions=dimensions, rank=rank, noise=noise)
+    pairing = spiked_model.pairings(rng, 1, pairs, share=share)[0]
+    left, right = spiked_model.draw(model, pairing, rng)
+    first = spiked_model.contrastive_cross_covariance(left, right)
+    encoders = spiked_model.best_encoders(first, rank=rank, penalty=1.0)
+    constants = {"temperature": temperature, "positive_weight": positive_weight}
+    step = trained_once_more(left, right, encoders, **constants)
+    return Outcome(model, first, left, right, pairing, step)
+
+
+# -- pieces -------------------------------------------------------------------------------------------------
 def _square(scores):
     scores = np.array(scores, dtype=float)  # a copy: gaps() writes on it
     if scores.ndim != 2 or scores.shape[0] != scores.shape[1] or len(scores) < 2:

@@ -37,29 +37,19 @@ FIGURE_2 = {
 FIGURE_3 = {"start": 0.580, "semi-supervised": 0.636, "oracle": 0.720}
 
 
-def cliff(noise, accuracy, *, level):
-    """The last noise level with an accuracy above ``level`` and the first one without.
-
-    Parameters
-    ----------
-    noise, accuracy : array_like, shape (points,)
-        Noise ascending; the curve has to start above ``level`` and, once below, stay there.
-    level : float
-
-    Returns
-    -------
-    tuple of float
+def cliff(*, level, curve="partitioned"):
+    """The last noise level of a curve of Figure 1 with an accuracy above ``level``, and the first one without.
 
     Raises
     ------
     ValueError
-        If the curve does not cross the level exactly once.
+        If the curve does not cross the level exactly once from above.
 
-    >>> cliff(NOISE, FIGURE_1["partitioned"], level=0.3)
+    >>> cliff(level=0.3)
     (0.35, 0.4)
     """
-    above = np.asarray(accuracy) > level
+    above = FIGURE_1[curve] > level
     last = int(above.sum())
     if not above[0] or above[-1] or not above[:last].all():
-        raise ValueError(f"the curve does not cross {level} once from above: {np.asarray(accuracy).tolist()}")
-    return float(noise[last - 1]), float(noise[last])
+        raise ValueError(f"{curve!r} does not cross {level} once from above: {FIGURE_1[curve].tolist()}")
+    return float(NOISE[last - 1]), float(NOISE[last])

@@ -59,6 +59,12 @@ class SpikedModel:
         """Cross-covariance ``left_basis diag(strengths) right_basis^T`` of a true pair, shape (..., p, q)."""
         return (self.left_basis * self.strengths) @ np.swapaxes(self.right_basis, -1, -2)
 
+    @property
+    def swapped(self):
+        """The same model with the second modality first."""
+        sides = (self.right_basis, self.left_basis), (self.right_signal, self.left_signal)
+        return SpikedModel(*sides[0], *sides[1], self.right_noise, self.left_noise)
+
 
 def random_frames(rng, rows, columns, *, shape=()):
     """Orthonormal columns, uniform over all frames (Haar): shape (*shape, rows, columns).

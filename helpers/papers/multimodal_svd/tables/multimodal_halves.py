@@ -25,7 +25,8 @@ from helpers.networks import encoders
 from helpers.spectral import subspaces
 from helpers.training import stages
 
-from .. import dual_encoder, halves_reading, spiked_model, tower_scores
+from .. import dual_encoder, spiked_model, tower_scores
+from . import _halves_reading as reading
 
 NOTEBOOK = "04_multimodal_svd"
 ABOUT = "Probe error and retrieval of two convolutional encoders on halves of images against pairs and wrong pairs."
@@ -232,7 +233,7 @@ def wrong_pairs(settings, seed, device, scratch):
     unit = [side / np.linalg.norm(side, axis=1, keepdims=True) for side in outputs_of["stopped "](test[0])]
     strengths = np.linalg.svd(spiked_model.contrastive_cross_covariance(*unit), compute_uv=False)
     values["rank"] = float(subspaces.effective_rank(strengths**2))
-    values |= {f"strength {k + 1}": float(strengths[k]) for k in range(min(halves_reading.STRENGTHS, len(strengths)))}
+    values |= {f"strength {k + 1}": float(strengths[k]) for k in range(min(reading.STRENGTHS, len(strengths)))}
     options = {"temperature": settings["temperature"], "device": device}
     values["identity"] = tower_scores.identity_error(stopped, test[0][:500], **options)
     return values
@@ -284,7 +285,7 @@ def unpaired(settings, seed, device, scratch):
     for arm, (objective, rows) in arms.items():
         model, own = copy.deepcopy(start), None
         if scratch is not None:
-            own = scratch.with_name(f"{scratch.stem}-{halves_reading.ARMS.index(arm)}{scratch.suffix}")
+            own = scratch.with_name(f"{scratch.stem}-{reading.ARMS.index(arm)}{scratch.suffix}")
         train(model, objective, rows, held, settings, seed + 1, device, own, steps=settings["unpaired_steps"])
         found[arm] = score(trained(model, device), probe, test, settings)
     right = tower_scores.guessed_right(*sides, np.random.default_rng([seed, 1]), batch=settings["batch"])
@@ -300,5 +301,7 @@ def measure(settings, seed, device, scratch=None):
 
 
 def draw(recording):
-    """See :func:`halves_reading.draw`."""
-    return halves_reading.draw(recording)
+    """Scores of the encoders trained with wrong pairs, as the notebook shows them."""
+    from .. import figures  # recording needs no matplotlib
+
+    return figures.networks_wrong_pairs(recording)[0]

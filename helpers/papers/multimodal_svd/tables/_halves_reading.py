@@ -6,10 +6,9 @@ what is compared.
 
 import numpy as np
 
-from helpers import figures, statistics
-from helpers.figures import seed_curves
+from helpers import statistics
 
-from . import scaling_collapse
+from .. import scaling_collapse
 
 ARMS = ("paired only", "aligned", "shuffled", "whole set", "oracle")
 GUESSING = ARMS[1:4]
@@ -108,12 +107,18 @@ def arm_table(recording):
     return ["unpaired images", "right guesses", "retrieval", *differences], rows
 
 
+def memorised(recording, *, share=0.5):
+    """Mean share of the wrong training pairs that are retrieved after the last step, by n: dict of int to float."""
+    (n, shares), found = cells(recording), values(recording, "fitted wrong").mean(axis=0)
+    return {int(n[k]): float(found[k]) for k in np.flatnonzero(shares == share)}
+
+
 def _interval(found):
     return statistics.against(found, np.zeros(len(found)), comparisons=len(COMPARED))
 
 
 def plotted(recording):
-    """All curves of :func:`draw`, by panel: a dict of dicts of name to (x, values), see ``seed_curves``.
+    """All curves of the pictures, by panel: a dict of dicts of name to (x, values), see ``seed_curves``.
 
     The panels of retrieval and error hold n as x; the axis n (1 - p)^2 follows from the share in the name.
     """
@@ -129,58 +134,3 @@ def plotted(recording):
         panels.setdefault("strength", {})[f"{p:.0%} wrong"] = places, np.array(strengths)
     arms = {arm: recording.values(f"{arm} hit", task="unpaired") for arm in ("start", *ARMS)}
     return panels | {"unpaired": {arm: ([0], found[None]) for arm, found in arms.items()}}
-
-
-def draw(recording):
-    """Retrieval and errors against n and against n (1 - p)^2, exponents, spectra, and the task "unpaired".
-
-    Parameters
-    ----------
-    recording : recorded.Recording
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
-    import matplotlib.pyplot as plt
-
-    panels, fig = plotted(recording), plt.figure(figsize=(12.4, 9.2), layout="constrained")
-    top, bottom = fig.subfigures(2, 1, height_ratios=(2, 1.05))
-    axes, (left, middle, right) = top.subplots(2, 4, sharey="col"), bottom.subplots(1, 3)
-    for row, (kind, when) in enumerate((("stopped ", "stopped by held-out pairs"), ("", "after the last step"))):
-        for column, (measured, label) in enumerate((("hit", "retrieval (top 1)"), ("error", "probe error"))):
-            for power in (0, 2):
-                axis = axes[row, 2 * column + power // 2]
-                for colour, (name, (n, found)) in zip(
-                    figures.COLOURS, panels[f"{kind}{measured}"].items(), strict=False
-                ):
-                    size = scaling_collapse.effective_size(n, float(name.split("%")[0]) / 100, power)
-                    seed_curves.draw(axis, (size, found), "o-", colour=colour, label=name)
-                axis.set(xscale="log", yscale="log", title=when, xlabel="$n(1-p)^2$" if power else "pairs n")
-                ticks = (0.003, 0.01, 0.03, 0.1, 0.3, 0.8) if measured == "hit" else (0.2, 0.25, 0.3, 0.4)
-                axis.set_yticks(ticks, ticks)
-                axis.minorticks_off()
-            axes[row, 2 * column].set_ylabel(label)
-    axes[0, 0].legend()
-    _draw_seeds(left, panels["exponent"])
-    for value, text in ((1, "right pairs only"), (2, "linear theory")):
-        left.axvline(value, color="black", linewidth=0.8)
-        left.annotate(text, (value, -0.62), ha="center", size=8)
-    left.set(xlabel="exponent of 1 - p in the effective size", ylim=(len(COMPARED) - 0.5, -0.85), xlim=(0.2, 3))
-    for colour, (name, curve) in zip(figures.COLOURS, panels["strength"].items(), strict=False):
-        seed_curves.draw(middle, curve, "o-", colour=colour, label=name)
-    middle.set(yscale="log", xlabel="number of the singular value", ylabel="of the cross-covariance of outputs")
-    middle.set_title(f"spectrum learnt from {cells(recording)[0].max():,} pairs, stopped")
-    _draw_seeds(right, panels["unpaired"])
-    right.set(xlabel="retrieval (top 1)", title="after unpaired images, by the guess")
-    return fig
-
-
-def _draw_seeds(axis, groups):
-    """One row for each group: its seeds, their mean and its 95 % interval."""
-    for place, (_, found) in enumerate(groups.values()):
-        mean = statistics.against(found[0], np.zeros(found.shape[1]), comparisons=1)
-        axis.plot(found[0], np.full(found.shape[1], place), ".", color=figures.COLOURS[0], alpha=0.5)
-        half = mean.high - mean.mean
-        axis.errorbar(mean.mean, place, xerr=half, fmt="D", color=figures.COLOURS[0], capsize=3)
-    axis.set(yticks=range(len(groups)), yticklabels=list(groups), ylim=(len(groups) - 0.5, -0.5))

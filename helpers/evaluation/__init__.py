@@ -1,4 +1,4 @@
-"""Judging a frozen encoder: probes, neighbours, alignment and uniformity."""
+"""Judging a frozen encoder: probes, neighbours, retrieval, alignment and uniformity."""
 
 from .probes import (
     Score,
@@ -12,6 +12,7 @@ from .probes import (
     require_fitting,
     standardised,
 )
+from .retrieval import most_similar, retrieved
 
 __all__ = [
     "Score",
@@ -21,7 +22,9 @@ __all__ = [
     "frozen_features",
     "linear_probe",
     "logistic_probe",
+    "most_similar",
     "nearest_neighbours",
     "require_fitting",
+    "retrieved",
     "standardised",
 ]

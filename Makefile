@@ -5,13 +5,13 @@ BIN := .venv/bin
 # One thread a test process, as when the notebooks are run: two go at a time.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 # Tests always look at the quick profile with seed 0, whatever the shell exports.
-PLAIN := env -u PROFILE -u SEED -u OUTPUT -u REDRAW
+PLAIN := env -u PROFILE -u SEED -u OUTPUT -u REDRAW -u STRICT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup figures store record full claims lab test bench clean
+.PHONY: site slides site-test help setup figures store record full claims claim lab test quick-test bench clean
 
 help: ## print this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 setup:
 	@$(PYTHON) helpers/environment.py
@@ -23,11 +23,14 @@ full: setup ## the same in the full profile, on the GPU if there is one; writes 
 	@$(if $(TABLE),PROFILE=full $(BIN)/python -m helpers record $(TABLE) $(if $(DATA),--data $(DATA)) $(AGAIN))
 	@PROFILE=full $(BIN)/python -m helpers run $(NB)
 
-claims: setup ## print the ledger as a table
+claims: setup ## print the stored verdict of every claim
 	@$(BIN)/python -m helpers claims
 
+claim: setup ## explain one claim and run its cells: make claim ID=SC-T1
+	@$(BIN)/python -m helpers claim $(ID)
+
 lab: setup ## open the notebooks in JupyterLab
-	@$(BIN)/jupyter lab notebooks
+	@$(BIN)/python -m helpers lab
 
 test: setup ## lint, unit tests, every notebook against its stored outputs, ledger and figure data against the stored ones
 	@$(BIN)/ruff check .
@@ -38,6 +41,9 @@ test: setup ## lint, unit tests, every notebook against its stored outputs, ledg
 	    --nbval --nbval-current-env --nbval-sanitize-with=notebooks/sanitize.cfg --nbval-cell-timeout=600 -n 2 --dist loadfile notebooks && \
 	$(PLAIN) $(BIN)/python -m helpers compare figures "$$fresh"
 
+quick-test: setup ## the unit tests that take seconds (no notebook is run)
+	@$(PLAIN) $(ONE_THREAD) $(BIN)/pytest -q -n 2 -m "not slow"
+
 store: setup ## (maintainers) run, redraw every figure, and rewrite the outputs stored in the notebooks
 	@$(BIN)/python -m helpers store $(NB)
 
@@ -46,6 +52,15 @@ record: setup ## record a longer table, resuming what is there (AGAIN=--again: a
 
 bench: setup ## measure ours beside its peers (QUICK=--quick: small sizes only); rewrites benchmarks/README.md
 	@$(BIN)/python -m benchmarks.environment $(QUICK)
+
+site: ## build the static site into build/site (needs Node.js and graphviz)
+	@$(PYTHON) site/build.py
+
+slides: ## build a deck of slides for every essay into build/slides (needs Node.js and graphviz)
+	@$(PYTHON) site/build.py --slides
+
+site-test: ## look at the built site and slides in headless Chromium
+	@$(PYTHON) site/build.py --test
 
 clean: ## remove the environment and everything built
 	@rm -rf .venv build *.egg-info .pytest_cache .ruff_cache

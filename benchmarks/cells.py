@@ -22,10 +22,10 @@ def slowest(notebook, count):
 
 def main(count=10):
     print("| notebook | seconds in all | slowest cells, seconds |\n|---|---|---|")
-    for path in sorted(notebooks.EXECUTED.glob("*.ipynb")):
+    for path in sorted(notebooks.EXECUTED.rglob("*.ipynb")):
         cells, total = slowest(nbformat.read(path, as_version=4), count)
         named = ", ".join(f"{name} {seconds:.1f}" for seconds, name in cells)
-        print(f"| {path.stem} | {total:.0f} | {named} |")
+        print(f"| {notebooks.label(path)} | {total:.0f} | {named} |")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,8 @@ ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPEN
 def make(folder):
     """The interpreter of an environment that holds the peers; made only once for the same lists of peers."""
     python, stamp = folder / "bin" / "python", folder / "peers.txt"
-    wanted = "".join(path.read_text() for path in WANTED)
+    wanted = f"{folder.resolve()}\n"  # a copy of the folder would still see the packages of the original
+    wanted += "".join(path.read_text() for path in WANTED)
     if stamp.exists() and stamp.read_text() == wanted:
         return python
     venv.create(folder, with_pip=True, clear=True)
@@ -36,6 +37,7 @@ def make(folder):
 if __name__ == "__main__":
     python = make(runtime.ROOT / "build" / "bench")
     command, options = [python, "-W", "ignore", "-m"], {"cwd": runtime.ROOT, "env": os.environ | ONE_THREAD}
-    for module in (["benchmarks.run", *sys.argv[1:]], ["benchmarks.images"]):
+    agreement = ["pytest", "-q", "-p", "no:cacheprovider", "benchmarks/peers_test.py"]  # equal before it is compared
+    for module in (agreement, ["benchmarks.run", *sys.argv[1:]], ["benchmarks.images"]):
         if status := subprocess.run([*command, *module], **options, check=False).returncode:
             sys.exit(status)

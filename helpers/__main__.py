@@ -1,4 +1,4 @@
-"""``python -m helpers COMMAND``: run, store, claims, compare (notebooks and ledgers) and record (longer tables)."""
+"""``python -m helpers COMMAND``: run, store, claims, claim, compare and lab (notebooks), record (longer tables)."""
 
 import sys
 
@@ -9,9 +9,9 @@ def main(arguments):
         from helpers.recording import sweeps
 
         return sweeps.main(arguments[1:])
-    from helpers.collection import notebooks
+    from helpers.collection import commands
 
-    return notebooks.main(arguments)
+    return commands.main(arguments)
 
 
 if __name__ == "__main__":

@@ -58,6 +58,16 @@ def write_bytes(path, content):
             os.unlink(temporary)
 
 
+def require_writable(folder):
+    """Raise ``OSError``, naming the folder, if files cannot be written there; it is made if need be."""
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OSError(error.errno, f"{folder} cannot be written ({error.strerror}); nothing was run") from error
+
+
 def write_text(path, text):
     """Write ``text`` as UTF-8, atomically; see :func:`write_bytes`."""
     write_bytes(path, text.encode())

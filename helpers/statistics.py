@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import stats
 
 
@@ -29,7 +30,7 @@ class Fit:
     standard_error: float
     points: int
 
-    def interval(self, level=0.95):
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
         """Two-sided confidence interval of the slope (Student's t, ``points - 2`` degrees of freedom)."""
         half = stats.t.isf((1 - level) / 2, self.points - 2) * self.standard_error
         return self.slope - half, self.slope + half
@@ -44,7 +45,7 @@ class Mean:
     trials: int
 
 
-def loglog_slope(x, y):
+def loglog_slope(x: ArrayLike, y: ArrayLike) -> Fit:
     """Ordinary least squares of log y on log x.
 
     Parameters
@@ -72,7 +73,7 @@ def loglog_slope(x, y):
     return Fit(float(fit.slope), float(fit.intercept), float(fit.stderr), x.size)
 
 
-def slope_bias(x, relative_correction):
+def slope_bias(x: ArrayLike, relative_correction: ArrayLike) -> float:
     """How far a relative correction can move a log-log slope: ``sum_k |w_k| |log(1 + r_k)|``.
 
     If y = c x^s (1 + e(x)) with |log(1 + e_k)| <= |log(1 + r_k)|, the least-squares slope over the points x differs
@@ -96,7 +97,38 @@ def slope_bias(x, relative_correction):
     return float(np.sum(np.abs(centred) * np.abs(np.log1p(correction))) / np.sum(centred**2))
 
 
-def monte_carlo_mean(samples, axis=0):
+def mean_se(values: ArrayLike, axis: int = -1) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and its standard error over independent values along one axis.
+
+    Parameters
+    ----------
+    values : array_like
+        At least two along `axis`, all finite.
+    axis : int
+
+    Returns
+    -------
+    mean, standard_error : ndarray
+        Without that axis; the error is ``std / sqrt n`` with n - 1 degrees of freedom.
+
+    Raises
+    ------
+    ValueError
+        For fewer than two values, or one that is not finite.
+
+    >>> [round(float(part), 6) for part in mean_se([1.0, 2.0, 6.0])]
+    [3.0, 1.527525]
+    """
+    values = np.asarray(values, dtype=float)
+    count = values.shape[axis] if values.ndim else 0
+    if count < 2:
+        raise ValueError(f"values have shape {values.shape}, expected at least 2 along axis {axis}")
+    if not np.isfinite(values).all():
+        raise ValueError(f"{np.count_nonzero(~np.isfinite(values))} of {values.size} values are not finite")
+    return values.mean(axis), values.std(axis, ddof=1) / math.sqrt(count)
+
+
+def monte_carlo_mean(samples: ArrayLike, axis: int = 0) -> Mean:
     """Mean over independent trials with its standard error.
 
     Parameters
@@ -108,14 +140,13 @@ def monte_carlo_mean(samples, axis=0):
     Returns
     -------
     Mean
+
+    Raises
+    ------
+    ValueError
+        As :func:`mean_se`.
     """
-    samples = np.asarray(samples, dtype=float)
-    trials = samples.shape[axis]
-    if trials < 2:
-        raise ValueError(f"samples has {trials} trial(s) along axis {axis}, expected at least 2")
-    if not np.all(np.isfinite(samples)):
-        raise ValueError("samples holds a value that is not finite")
-    return Mean(samples.mean(axis), samples.std(axis, ddof=1) / math.sqrt(trials), trials)
+    return Mean(*mean_se(samples, axis), np.shape(samples)[axis])
 
 
 def _positive(name, values):
@@ -146,7 +177,9 @@ class Differences:
         return np.where(self.low > 0, 1, np.where(self.high < 0, -1, 0))
 
 
-def against(values, baseline, *, level=0.95, comparisons=None):
+def against(
+    values: ArrayLike, baseline: ArrayLike, *, level: float = 0.95, comparisons: int | None = None
+) -> Differences:
     """Paired differences of treatments to a baseline with intervals that hold jointly.
 
     Differences of one treatment are taken as independent normal numbers over the seeds (Student's t); over the
@@ -189,6 +222,6 @@ def against(values, baseline, *, level=0.95, comparisons=None):
     differences = values - baseline
     if not np.isfinite(differences).all():
         raise ValueError(f"{np.count_nonzero(~np.isfinite(differences))} of the differences are not finite")
-    mean, error = differences.mean(axis=-1), differences.std(axis=-1, ddof=1) / seeds**0.5
+    mean, error = mean_se(differences)
     half = stats.t.isf((1 - level) / (2 * comparisons), seeds - 1) * error
     return Differences(mean, error, mean - half, mean + half)

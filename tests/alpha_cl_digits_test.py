@@ -5,6 +5,7 @@ from helpers.losses import alpha_cl
 from helpers.papers.alpha_cl.tables import alpha_cl_digits as table
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["square", "untrained", "raw pixels"])
 def test_one_epoch_measures_finite_numbers(loss):
     values = table.measure({"loss": loss}, 0, torch.device("cpu"), epochs=1)

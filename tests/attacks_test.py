@@ -4,6 +4,7 @@ import eagerpy
 import foolbox
 import pytest
 import torch
+from scipy import stats
 
 from helpers.adversarial import attacks
 
@@ -77,6 +78,27 @@ def test_more_draws_begin_with_the_same_ones(norm):
 
 
 @pytest.mark.parametrize("norm", [2, INFINITY])
+def test_random_points_fill_the_ball_evenly(norm):
+    """The d-th power of the distance from the centre, in radii, is uniform; so is the sign of every coordinate."""
+    centres = torch.full((4_000, 3), 7.0, dtype=torch.float64)
+    points = attacks.random_points(centres, 0.5, norm=norm, count=2, generator=generator()) - centres
+    share = (torch.linalg.vector_norm(points, ord=norm, dim=-1) / 0.5).pow(3).flatten()
+    assert stats.kstest(share.numpy(), "uniform").pvalue > 1e-3
+    assert ((points > 0).double().mean(dim=(0, 1)) - 0.5).abs().max() <= 5 * 0.5 / 8_000**0.5
+    second = points.square().mean(dim=(0, 1))  # r^2 / (d + 2) in the l2 ball, r^2 / 3 in the cube
+    expected = 0.25 / 5 if norm == 2 else 0.25 / 3
+    assert (second / expected - 1).abs().max() <= 5 * 1.1 / 8_000**0.5
+
+
+def test_the_half_angle_is_that_of_the_farthest_direction():
+    draw = torch.randn(20_000, 2, generator=generator(), dtype=torch.float64)
+    points = torch.tensor([2.0, 0.0]) + 0.6 * torch.nn.functional.normalize(draw, dim=1)
+    reached = torch.atan2(points[:, 1], points[:, 0]).abs().max()
+    found = attacks.cap_half_angle(0.6, torch.tensor([2.0], dtype=torch.float64))
+    assert 0 <= found.item() - reached.item() <= 1e-6  # flat at its top: the square of the spacing of the draws
+
+
+@pytest.mark.parametrize("norm", [2, INFINITY])
 def test_attack_is_monotone_in_steps_starts_and_radius_and_stays_inside(norm):
     x, loss = problem()
     ball = {"norm": norm, "low": 0.0, "high": 1.0}
@@ -144,6 +166,16 @@ def test_anchor_loss_is_the_formula_and_takes_shared_or_own_negatives():
     assert torch.allclose(shared, -(positive / (positive + 2.0 * negative)).log())
     own = attacks.anchor_losses(z, plus, minus.expand(4, 5, 3), temperature=0.5, weight=2.0)
     assert torch.allclose(own, shared)
+
+
+@pytest.mark.parametrize("norm", [2, INFINITY])
+def test_a_negative_step_leads_downhill(norm):
+    x, loss = problem()
+    gradient = attacks._slope(loss, x)[1]
+    assert torch.equal(attacks.steepest(gradient, -0.1, norm=norm), -attacks.steepest(gradient, 0.1, norm=norm))
+    down = attacks.pgd(loss, x, x[None], radius=0.3, norm=norm, step_sizes=[-0.05] * 5)
+    assert torch.all(down.values == loss(x))  # the best point of all is the start
+    assert torch.equal(down.points, x)
 
 
 def test_one_step_is_exact_for_a_linear_loss():
@@ -302,7 +334,6 @@ def test_a_loss_cut_from_its_points_is_named():
         (lambda x: attacks.cap_half_angle(1.0, [0.5, 2.0]), "holds the origin"),
         (lambda x: attacks.dual_norm(x, 0.5), "norm is 0.5"),
         (lambda x: attacks.steepest(x, 1.0, norm=3), "norm is 3"),
-        (lambda x: attacks.steepest(x, -1.0, norm=2), "radius is -1.0"),
         (lambda x: attacks.steepest(x, math.nan, norm=2), "radius is nan"),
         (lambda x: attacks.steepest(x + math.nan, 1.0, norm=2), "gradient holds a NaN"),
         (lambda x: attacks.steepest(x - math.inf, 1.0, norm=1), "gradient holds a NaN or an infinity"),
@@ -311,7 +342,10 @@ def test_a_loss_cut_from_its_points_is_named():
         (lambda x: attacks.project(x, x.byte(), 1.0, norm=2), "centres have dtype torch.uint8"),
         (lambda x: attacks.project(x, x.numpy(), 1.0, norm=2), "centres have type ndarray"),
         (lambda x: attacks.fgsm(lambda p: p.sum(-1), x.tolist(), radius=1.0, norm=2), "centres have type list"),
-        (lambda x: attacks.pgd(lambda p: p.sum(-1), x, x[None], radius=1, norm=2, step_sizes=[-1]), "step_sizes are"),
+        (
+            lambda x: attacks.pgd(lambda p: p.sum(-1), x, x[None], radius=1, norm=2, step_sizes=[math.nan]),
+            "step_sizes are",
+        ),
         (lambda x: attacks.random_points(x, 1.0, norm=2, count=0, generator=generator()), "count is 0"),
     ],
 )

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from benchmarks import graphs
 from helpers.spectral import block_models
 
 
@@ -39,9 +40,7 @@ def test_every_pair_has_its_chance_and_pairs_are_independent(rng):
 
 def test_edge_counts_have_the_law_of_networkx(rng):
     sizes, chances = [30, 50], [[0.2, 0.05], [0.05, 0.1]]
-    ours = [
-        _block_counts(block_models.as_networkx(block_models.sample(sizes, chances, rng), sizes)) for _ in range(300)
-    ]
+    ours = [_block_counts(graphs.as_networkx(block_models.sample(sizes, chances, rng), sizes)) for _ in range(300)]
     theirs = [_block_counts(nx.stochastic_block_model(sizes, chances, seed=seed)) for seed in range(300)]
     for mine, other in zip(np.transpose(ours), np.transpose(theirs), strict=True):
         assert stats.ks_2samp(mine, other).pvalue > 1e-3
@@ -62,6 +61,20 @@ def test_pair_numbers_of_a_block_are_a_bijection():
     rows, columns = block_models._nodes(np.array([top - 1, top - 2_000_000]), np.array([2_000_000]), 0, 0)
     assert columns.tolist() == [1_999_999, 1_999_998]
     assert rows.tolist() == [1_999_998, 1_999_997]
+
+
+def test_pair_numbers_at_the_ends_of_columns_beyond_the_digits_of_a_float(rng):
+    """Column c starts at c (c - 1) / 2; from c = 4.7e7 on, eight times that is no float64, and roots are rounded."""
+    columns = np.concatenate([rng.integers(3, 1_000, 200), rng.integers(50_000_000, 2_000_000_000, 2_000)])
+    starts = columns * (columns - 1) // 2
+    for number, row, column in (
+        (starts, np.zeros_like(columns), columns),
+        (starts - 1, columns - 2, columns - 1),
+        (starts + columns - 1, columns - 1, columns),
+    ):
+        found = block_models._nodes(number, np.array([2_000_000_001]), 0, 0)
+        assert (found[0] == row).all()
+        assert (found[1] == column).all()
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.int16, np.int32, np.uint8, np.uint32, np.uint64])

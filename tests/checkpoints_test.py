@@ -3,7 +3,6 @@ import io
 import os
 import subprocess
 import sys
-import time
 from collections import OrderedDict
 from pathlib import Path
 
@@ -171,19 +170,19 @@ def test_what_a_killed_process_was_writing_is_cleared_away(path):
     assert not left.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs fork and SIGKILL")
 def test_a_run_killed_twenty_times_ends_bit_for_bit_as_one_left_alone(tmp_path):
-    script, found, start = Path(__file__).parent / "killed_run.py", tmp_path / "found.json", time.monotonic()
+    script, found = Path(__file__).parent / "killed_run.py", tmp_path / "found.json"
     paths = {"PYTHONPATH": str(runtime.ROOT)}
-    options = {"env": os.environ | paths, "capture_output": True, "text": True, "timeout": 120}
+    options = {"env": os.environ | paths, "capture_output": True, "text": True, "timeout": 1200}
     done = subprocess.run([sys.executable, script, found], **options, check=False)
     assert done.returncode == 0, done.stderr
     found = files.read_json(found)
     assert found["died"] == 20
-    assert found["broken saves"] >= 5  # half of the kills wait for a file under way
+    assert found["broken saves"] >= 10  # half of the kills come while a file is under way
     assert found["steps"] == sorted(found["steps"])  # the lives went on from one another
     assert 20 <= found["steps"][-1] < 1200
     assert found["epochs"] == 60
     assert found["same losses"]
     assert found["same weights"]
-    assert time.monotonic() - start < 60

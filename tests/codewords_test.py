@@ -8,6 +8,7 @@ from scipy.sparse import csgraph
 from helpers import data
 from helpers.data import augmentations
 from helpers.papers.spectral_clustering import quantised_views
+from helpers.spectral import embedding
 
 DIGITS = data.digits().take(slice(0, 300))
 NOISE = partial(augmentations.noise, deviation=0.3)
@@ -95,7 +96,7 @@ def blocks(size, inside, between):
 
 def test_spectral_clustering_finds_blocks():
     graph = blocks(8, 5.0, 1.0)
-    found = quantised_views.spectral_clustering(graph.weights, 3, rng=np.random.default_rng(0))
+    found = embedding.spectral_clustering(graph.weights, 3, rng=np.random.default_rng(0))
     assert [len(set(found[graph.labels == k])) for k in range(3)] == [1, 1, 1]
     assert len(set(found)) == 3
 
@@ -103,7 +104,7 @@ def test_spectral_clustering_finds_blocks():
 def test_on_ideal_blocks_the_comparison_is_exact():
     # q = k - 1 above the critical temperature: within-class collapse onto the eigenvectors (Theorem of the simplex)
     graph, rng = blocks(8, 5.0, 1.0), np.random.default_rng(0)
-    partition = quantised_views.spectral_clustering(graph.weights, 3, rng=rng)
+    partition = embedding.spectral_clustering(graph.weights, 3, rng=rng)
     options = {"geometry": "sphere", "dimension": 2, "temperature": 2.0, "rng": rng}
     found = quantised_views.compare_with_spectral(graph, partition, **options)
     assert found.labels.value == found.spectral.value == 1

@@ -16,6 +16,8 @@ from helpers.papers.mutual_information.tables import mi_fashion
 from helpers.papers.robust_contrastive.tables import robust_fashion
 from helpers.papers.spectral_clustering.tables import kernel_infonce_fashion
 
+pytestmark = pytest.mark.slow
+
 NAME = "noise in colour"  # no real set: nothing that is kept between calls can be mistaken for one
 WRONG_PAIRS = {"task": "wrong", "n": 128, "share": 0.5}
 TINY = {

@@ -108,5 +108,5 @@ def test_by_id_matches_checks_by_name_and_lists_those_of_one_side():
     assert compare.by_id({"T-1": record()}, {"T-1": new}) == [
         "T-1: check 'mean' is gone",
         "T-1: check 'average' is new",
-        "T-1: control 'shifted' is gone",
+        "T-1: control 'shifted' of 'mean' is gone",
     ]

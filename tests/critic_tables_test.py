@@ -44,13 +44,6 @@ def test_best_scale_is_stationary_and_depends_on_the_size(joint):
     assert abs(scales[0] - scales[1]) > 1e-3
 
 
-def test_corners_are_all_different():
-    corners = tabular_critics.corners(2, 2)
-    assert corners.shape == (16, 2, 2)
-    assert len(torch.unique(corners.flatten(1), dim=0)) == 16
-    assert corners.abs().eq(1).all()
-
-
 def test_value_does_not_see_row_shifts(joint, critic):
     shifted = critic[0] + torch.tensor([[50.0], [-50.0], [0.0]])
     assert np.isclose(tabular_critics.value(joint[0], critic[0], 100), tabular_critics.value(joint[0], shifted, 100))

@@ -58,6 +58,7 @@ def test_weights_are_a_function_of_the_seed():
     assert not torch.equal(towers.first[0].weight, towers.second[0].weight)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("candidates", [2, 16])
 def test_a_fit_approaches_the_truth_and_repeats(candidates):
     fitted = []

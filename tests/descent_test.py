@@ -43,3 +43,27 @@ def test_tangential_is_a_projection():
     once = newton.tangential(points, vectors)
     assert np.allclose(newton.tangential(points, once), once)
     assert np.allclose(np.sum(once * points, axis=-1), 0)
+
+
+def test_a_step_is_damped_and_shortened_where_the_plain_one_fails():
+    """Slope one and no curvature at the start: the plain Newton step does not exist, a damped one of full length goes
+    too far (slope -3), half of it is right (slope 1/2)."""
+    loss, product = (lambda x: (np.sum(x + x**4), 1 + 4 * x**3)), (lambda x: lambda v: 12 * x**2 * v)
+    once = newton._polish(loss, product, np.zeros((1, 1)), False, 1e-14, 1)
+    assert once == pytest.approx(-0.5, rel=1e-12)  # damped by 1^(2/3), and halved
+    finished = newton._polish(loss, product, np.zeros((1, 1)), False, 1e-14, 30)
+    assert finished == pytest.approx(-(0.25 ** (1 / 3)), rel=1e-12)
+
+
+@pytest.mark.parametrize("size", [1e-3, 1.0, 1e6])
+def test_the_first_of_equal_minima_is_taken_and_the_lowest_of_others(size):
+    slack = newton.TIE * (1 + size)
+
+    def loss(points):
+        return -size + points[0, 0], np.zeros_like(points)
+
+    for gap, best in ((0.5 * slack, 0), (1.5 * slack, 1)):
+        runs = np.array([[[gap]], [[0.0]], [[0.1 * slack]]])
+        found = newton.collect(loss, runs, on_sphere=False)
+        assert found.features.tolist() == runs[best].tolist()
+        assert found.values.tolist() == [loss(points)[0] for points in runs]

@@ -133,3 +133,15 @@ def test_of_restarts_that_tie_the_first_is_taken():
 
     found = newton.collect(loss, np.arange(6.0).reshape(3, 2, 1), on_sphere=False)
     assert found.features.ravel().tolist() == [2.0, 3.0]
+
+
+@pytest.mark.parametrize(("blocks", "size", "contrast"), [(2, 4, 3.0), (3, 3, 2.0)])
+def test_ideal_blocks_have_their_closed_form_on_both_sides_of_the_critical_temperature(rng, blocks, size, contrast):
+    transition = graphs.ideal_blocks(blocks, size, contrast)[0]
+    critical = blocks / (blocks - 1) / np.log(contrast)
+    temperatures = critical * np.array([0.8, 1.0, 1.5])
+    predicted = population_minimisers.ideal_block_divergence(blocks, size, contrast, temperatures)
+    assert np.abs(predicted[:2]).max() < 1e-13
+    options = {"dimension": blocks, "geometry": "sphere", "include_self": False, "restarts": 2, "rng": rng}
+    found = population_minimisers.minimise(transition, temperature=temperatures[2], **options)
+    assert found.value - graphs.entropy(transition) == pytest.approx(predicted[2], abs=1e-12)

@@ -31,10 +31,12 @@ def test_readings_are_stacked_over_bits():
 @pytest.mark.parametrize("law", [np.eye(3) / 3, 0.5])
 def test_gap_curves_start_at_the_information_and_agree(law):
     information = math.log(3) if np.ndim(law) else 0.5
-    exact, bound, limit, points = estimator_benchmark.gap_curves(law, [1, 4, 1000], [1, 4], np.random.default_rng(0))
+    curves = estimator_benchmark.gap_curves(law, [1, 4, 1000], [1, 4], np.random.default_rng(0))
+    exact, bound, limit, points, errors = curves
     assert exact[0] == pytest.approx(information, abs=1e-9)
     assert points[0] == pytest.approx(information, abs=0.1)
     assert points[1] == pytest.approx(exact[1], abs=0.05)
+    assert abs(points[1] - exact[1]) < 5 * errors[1]
     assert np.all(exact <= bound)
     assert limit[2] == pytest.approx(exact[2], rel=0.2)
 
@@ -47,6 +49,14 @@ def test_batches_have_their_information_and_libraries_read_it():
     read = estimator_benchmark.nearest_neighbours(first, second, seed=0)
     assert read.shape == (4, 2)
     assert read.mean(axis=0).tolist() == pytest.approx([1.0, 1.0], abs=0.1)  # NPEET in bits would read 1.44
+
+
+def test_clipped_means_are_those_of_a_sum_over_few_values():
+    nats = np.array([0.01, 1.0])
+    found = estimator_benchmark.clipped_mean(np.random.default_rng(0), nats, 50.0, dimension=1, samples=100_000)
+    assert found == pytest.approx([1.0, 1.0], abs=0.05)  # nothing is clipped: the mean ratio is 1
+    clipped = estimator_benchmark.clipped_mean(np.random.default_rng(0), nats, 0.5, dimension=1, samples=100_000)
+    assert np.all((clipped >= math.exp(-0.5)) & (clipped <= math.exp(0.5)))
 
 
 def test_a_law_without_information_is_refused():

@@ -2,9 +2,9 @@
 
 import numpy as np
 import torch
-from faults import Fault, with_options
+from faults import CELL, Fault, with_options
 
-from helpers.information import variational_bounds
+from helpers.information import laws, variational_bounds
 from helpers.papers.mutual_information import class_counts
 
 NOTEBOOK = "03_mutual_information"
@@ -124,17 +124,206 @@ def classes_ignored(original):
     return lambda features, labels: original(features, 0 * labels)
 
 
+def log_of_all_classes(_):
+    """F(e) = h(e) + e log C."""
+    return lambda error, *, classes: laws.binary_entropy(error) + error * np.log(classes)
+
+
+def errors_charged_twice(_):
+    """F(e) = h(e) + 2 e log(C - 1)."""
+    return lambda error, *, classes: laws.binary_entropy(error) + 2 * error * np.log(classes - 1)
+
+
+def coin_charged_thrice(_):
+    """F(e) = 3 h(e) + e log(C - 1)."""
+    return lambda error, *, classes: 3 * laws.binary_entropy(error) + error * np.log(classes - 1)
+
+
+def anchors_in_turn(original):
+    """Every image is an anchor once before any is again: the law of a pair is right, pairs are not independent."""
+
+    def same_class_pairs(features, labels):
+        draw, places = original(features, labels), [torch.nonzero(labels == label)[:, 0] for label in labels]
+
+        def in_turn(count, generator):
+            draw(count, generator)
+            anchor = torch.arange(count) % len(labels)
+            chance = torch.rand(count, generator=generator)
+            partner = [places[a][int(c * len(places[a]))] for a, c in zip(anchor, chance, strict=True)]
+            return features[anchor], features[torch.stack(partner)]
+
+        return in_turn
+
+    return same_class_pairs
+
+
+def always_the_next_view(_):
+    def views_of_objects(views):
+        def stream(count, generator):
+            chosen = torch.randint(views.shape[1], (count,), generator=generator)
+            first = torch.randint(len(views), (count,), generator=generator)
+            return views[first, chosen], views[(first + 1) % len(views), chosen]
+
+        return stream
+
+    return views_of_objects
+
+
+def colour_shared_too(original):
+    return lambda shared, **options: original({*shared, "colour"}, **options)
+
+
+def at_ninety_per_cent(original):
+    return lambda first, second, *, miss: original(first, second, miss=2 * miss)
+
+
+def one_value_more(original):
+    return lambda samples, *, miss: original(samples, miss=miss) + 1
+
+
+def one_draw_fewer(original):
+    """K - 1 candidates for K, from three candidates on."""
+    return lambda law, total: original(law, total - 1 if total > 1 else total)
+
+
+def lower_clip_forgotten(original):
+    def prepared(method, positive, negative, clip, log_baseline):
+        if method == "smile":
+            return positive, negative.clamp(max=clip)
+        return original(method, positive, negative, clip, log_baseline)
+
+    return prepared
+
+
+def baseline_of_the_anchor(original):
+    def prepared(method, positive, negative, clip, log_baseline):
+        if method == "tuba":
+            return positive - log_baseline, negative - log_baseline[..., :, None]
+        return original(method, positive, negative, clip, log_baseline)
+
+    return prepared
+
+
+def mean_over_all_entries(original):
+    """The mean inside Donsker and Varadhan's logarithm taken over K^2 entries instead of K (K - 1)."""
+
+    def combined(method, positive, log_mean):
+        count = positive.shape[-1]
+        return original(method, positive, log_mean + np.log((count - 1) / count) * (method == "dv"))
+
+    return combined
+
+
+def variance_halved(original):
+    return lambda draws, law, batches: [side * [1, 0.5**0.5] for side in original(draws, law, batches)]
+
+
+def a_tenth_more(original):
+    return lambda *args, **options: 1.1 * original(*args, **options)
+
+
 FAULTS = [
     Fault("bits for nats", "information.laws.mutual_information", in_bits, NOTEBOOK, "MI-T1"),
     Fault("bits for nats", "information.laws.entropy", in_bits, NOTEBOOK, "MI-T2"),
     Fault("conditioning on the wrong variable", "information.laws.conditional_entropy", transposed, NOTEBOOK, "MI-T2"),
     Fault("Fano without e log(C-1)", "information.laws.fano", no_error_term, NOTEBOOK, "MI-M1"),
+    Fault("Fano with log C", "information.laws.fano", log_of_all_classes, NOTEBOOK, "MI-T3"),
+    Fault("Fano with log C", "information.laws.fano", log_of_all_classes, NOTEBOOK, "MI-M1"),
+    Fault("Fano with 2 e log(C-1)", "information.laws.fano", errors_charged_twice, NOTEBOOK, "MI-T3"),
+    Fault("Fano with 3 h(e)", "information.laws.fano", coin_charged_thrice, NOTEBOOK, "MI-M1"),
+    Fault("bits for nats", "information.laws.mutual_information", in_bits, NOTEBOOK, "MI-I3"),
+    Fault("read after one step", "critics.fitting.post_training_information", with_options(steps=1), NOTEBOOK, "MI-D4"),
+    Fault("no lower clip in batches", "information.estimators._prepared", lower_clip_forgotten, NOTEBOOK, "MI-B9"),
+    Fault("TUBA with a(x) in batches", "information.estimators._prepared", baseline_of_the_anchor, NOTEBOOK, "MI-B6"),
+    Fault("mean over all entries", "information.estimators._combined", mean_over_all_entries, NOTEBOOK, "MI-B7"),
     Fault(
-        "sampling without replacement",
-        "papers.mutual_information.pair_laws.sample_same_class",
-        with_options(include_self=False),
+        "a certificate at 90 %",
+        "papers.mutual_information.certificates.gaussian_certificate",
+        at_ninety_per_cent,
+        NOTEBOOK,
+        "MI-B11",
+    ),
+    Fault("m* + 1", "papers.mutual_information.certificates.fewest_values", one_value_more, NOTEBOOK, "MI-B11"),
+    Fault("one negative too few", "information.finite_samples.multinomial", one_draw_fewer, NOTEBOOK, "MI-S7"),
+    Fault("variance halved", "information.plug_in.sampling_errors", variance_halved, NOTEBOOK, "MI-S2"),
+    Fault(
+        "certificate a tenth too high",
+        "evaluation.encoder_measures.certified_accuracy",
+        a_tenth_more,
+        NOTEBOOK,
+        "MI-E2",
+    ),
+    Fault(
+        "information a millionth too low",
+        CELL,
+        notebook=NOTEBOOK,
+        claim="MI-B1",
+        piece="truth = mutual_information(tables)",
+        replacement="truth = mutual_information(tables) - 1e-6",
+    ),
+    Fault(
+        "mates without the anchor",
+        CELL,
+        notebook=NOTEBOOK,
+        claim="MI-S14",
+        piece="C * (1 - (1 - 1 / C) ** sizes) - 1",
+        replacement="C * (1 - (1 - 1 / C) ** sizes)",
+    ),
+    Fault(
+        "contrast of orthogonal classes",
+        CELL,
+        notebook=NOTEBOOK,
+        claim="MI-S11",
+        piece="contrast = C / ((C - 1) * tau)",
+        replacement="contrast = 1 / tau",
+    ),
+    Fault(
+        "2B for 2B - 1",
+        CELL,
+        notebook=NOTEBOOK,
+        claim="MI-S13",
+        piece="np.log(2 * images - 1)[:, None] - loss - np.log(classes)",
+        replacement="np.log(2 * images)[:, None] - loss - np.log(classes)",
+    ),
+    Fault(
+        "every view feasible",
+        CELL,
+        notebook=NOTEBOOK,
+        claim="MI-I1",
+        piece="views = every[kept >= needed] if constrained else every",
+        replacement="views = every",
+    ),
+    Fault(
+        "H(C|X,Y) subtracted twice",
+        CELL,
+        notebook=NOTEBOOK,
+        claim="MI-T2",
+        piece="return first + second - both",
+        replacement="return first + second - 2 * both",
+    ),
+    Fault(
+        "probe in the place of the Bayes classifier",
+        CELL,
+        notebook=NOTEBOOK,
+        claim="MI-M1",
+        piece="accuracy = 1 - information.bayes_error(label)",
+        replacement="accuracy = np.sort(label, axis=1)[:, -2].sum(axis=1)",
+    ),
+    Fault("anchors in turn", "critics.fitting.same_class_pairs", anchors_in_turn, NOTEBOOK, "MI-D2"),
+    Fault("labels ignored when pairing", "critics.fitting.same_class_pairs", classes_ignored, NOTEBOOK, "MI-D2"),
+    Fault(
+        "always the next view",
+        "papers.mutual_information.pair_streams.views_of_objects",
+        always_the_next_view,
         NOTEBOOK,
         "MI-D2",
+    ),
+    Fault(
+        "colour shared too",
+        "papers.mutual_information.pair_streams.factor_views",
+        colour_shared_too,
+        NOTEBOOK,
+        "MI-D5",
     ),
     Fault(
         "sampling without replacement",

@@ -2,9 +2,12 @@
 
 import numpy as np
 import torch
-from faults import Fault, with_options
+from faults import CELL, Fault, with_options
 
-from helpers.spectral import graphs
+from helpers.spectral import graphs, subspaces
+
+NOTEBOOK = "01_spectral_clustering"
+ROOM = "papers.spectral_clustering"
 
 
 def wrong_sign_of_log_partition(_):
@@ -18,6 +21,10 @@ def wrong_sign_of_log_partition(_):
 
 def temperature_dropped(_):
     return lambda squared, *, temperature: -squared / 2
+
+
+def temperature_doubled(original):
+    return lambda squared, *, temperature: original(squared, temperature=temperature / 2)
 
 
 def not_symmetrised(_):
@@ -57,50 +64,111 @@ def mean_of_logarithms(_):
     return lambda *log_kernels: torch.stack(torch.broadcast_tensors(*log_kernels)).mean(0)
 
 
-NOTEBOOK = "01_spectral_clustering"
+def same_half_twice(original):
+    def log_concatenation(x, y, **options):
+        half = x.shape[-1] // 2
+        return original(*(torch.cat([z[..., :half]] * 2, -1) for z in (x, y)), **options)
+
+    return log_concatenation
+
+
+def smallest_angle(_):
+    return lambda left, right: np.degrees(subspaces.principal_angles(left, right)[..., 0])
+
+
+def ends_exchanged(original):
+    """Eigenvectors of the other end of the spectrum."""
+    return lambda matrix, count: tuple(-part for part in original(-np.asarray(matrix), count))
+
+
+def of_blocks_of_one_more(original):
+    return lambda blocks, size, contrast, temperature: original(blocks, size + 1, contrast, temperature)
+
+
+def partners_in_one_image(original):
+    """First views only: an image's two views are taken for two images."""
+    return lambda images, views: original(images, views)[:, [0, 2, 1, 3]]
+
+
+def function(what, target, wrong, claim):
+    return Fault(what, target, wrong, NOTEBOOK, claim)
+
+
+def cell(what, claim, piece, replacement):
+    return Fault(what, CELL, notebook=NOTEBOOK, claim=claim, piece=piece, replacement=replacement)
+
+
+KERNELS, LOSSES, POPULATION = "losses.kernels", "losses.scores", "losses.population_losses"
 FAULTS = [
-    Fault("1/tau dropped", "losses.kernels.log_gaussian", temperature_dropped, NOTEBOOK, "SC-L4"),
-    Fault("1/tau dropped", "losses.kernels.log_gaussian", temperature_dropped, NOTEBOOK, "SC-X4"),
-    Fault("Laplacian not symmetrised", "spectral.graphs.laplacian", not_symmetrised, NOTEBOOK, "SC-D4"),
-    Fault("Laplacian not symmetrised", "spectral.graphs.laplacian", not_symmetrised, NOTEBOOK, "SC-T1"),
-    Fault("symmetrised without 1/2", "spectral.graphs.symmetrised", half_dropped, NOTEBOOK, "SC-L4"),
-    Fault(
-        "diagonal on one side", "losses.population_losses.infonce", with_options(include_self=True), NOTEBOOK, "SC-L2"
+    function("1/tau dropped", f"{KERNELS}.log_gaussian", temperature_dropped, "SC-L2"),
+    function("1/tau dropped", f"{KERNELS}.log_gaussian", temperature_dropped, "SC-L3"),
+    function("1/tau dropped", f"{KERNELS}.log_gaussian", temperature_dropped, "SC-X4"),
+    function("d^2 / tau for d^2 / 2 tau", f"{KERNELS}.log_gaussian", temperature_doubled, "SC-L2"),
+    function("d^2 / tau for d^2 / 2 tau", f"{KERNELS}.log_gaussian", temperature_doubled, "SC-L3"),
+    function("d^2 / tau for d^2 / 2 tau", f"{KERNELS}.log_gaussian", temperature_doubled, "SC-T1"),
+    function("d^2 / tau for d^2 / 2 tau", f"{KERNELS}.log_gaussian", temperature_doubled, "SC-T2"),
+    function("d^2 / tau for d^2 / 2 tau", f"{KERNELS}.log_gaussian", temperature_doubled, "SC-K2"),
+    function("Laplacian not symmetrised", "spectral.graphs.laplacian", not_symmetrised, "SC-D4"),
+    function("Laplacian not symmetrised", "spectral.graphs.laplacian", not_symmetrised, "SC-T1"),
+    function("symmetrised without 1/2", "spectral.graphs.symmetrised", half_dropped, "SC-L4"),
+    function("diagonal on one side", f"{POPULATION}.infonce", with_options(include_self=True), "SC-L2"),
+    function("diagonal on one side", f"{ROOM}.random_fields.cross_entropy", with_options(include_self=True), "SC-T1"),
+    function("wrong sign of log R", f"{POPULATION}.infonce", wrong_sign_of_log_partition, "SC-L3"),
+    function("n edges in all", f"{ROOM}.random_fields.cross_entropy", with_options(restriction="edge_count"), "SC-D3"),
+    function("rows and columns exchanged", "spectral.graphs.row_stochastic", columns_normalised, "SC-L1"),
+    function("anchor in its denominator", f"{LOSSES}.ntxent_from_scores", with_options(include_self=True), "SC-T1b"),
+    function("views of one image apart", f"{ROOM}.finite_negatives.all_batches", partners_in_one_image, "SC-T1b"),
+    function("one negative too many", f"{ROOM}.finite_negatives.expected_infonce", one_negative_too_many, "SC-T1c"),
+    function("one negative too few", f"{LOSSES}.bank_infonce_from_scores", one_negative_too_few, "SC-C3"),
+    function("1/tau dropped", f"{LOSSES}.clip_from_scores", with_options(temperature=1.0), "SC-T2"),
+    function("edges for objects", f"{POPULATION}.clip", edges_sampled, "SC-T2b"),
+    function("exponent of the square", f"{KERNELS}.log_exponential", exponent_of_the_square, "SC-K1"),
+    function("exponent of the square", f"{KERNELS}.log_exponential", exponent_of_the_square, "SC-K4"),
+    function("mean of logs for log of sum", f"{KERNELS}.log_sum", mean_of_logarithms, "SC-K5"),
+    function("first half read twice", f"{KERNELS}.log_concatenation", same_half_twice, "SC-K2"),
+    function("smallest for largest angle", "spectral.subspaces.largest_angle", smallest_angle, "SC-X7"),
+    function("the other end of the spectrum", "spectral.embedding.laplacian_eigenvectors", ends_exchanged, "SC-X6b"),
+    function(
+        "one object a block more",
+        f"{ROOM}.population_minimisers.ideal_block_divergence",
+        of_blocks_of_one_more,
+        "SC-X6b",
     ),
-    Fault(
-        "diagonal on one side",
-        "papers.spectral_clustering.random_fields.cross_entropy",
-        with_options(include_self=True),
-        NOTEBOOK,
-        "SC-T1",
+    cell("sqrt(tau) for 2 tau", "SC-T1b", "-squared / (2 * tau[:, :, None])", "-squared / np.sqrt(tau[:, :, None])"),
+    cell("variance over mu^2, not 2 mu^2", "SC-T1c", "spread = v / (2 * mu**2)", "spread = v / mu**2"),
+    cell("c_1 without the positive", "SC-T1c", "c1 = (excess - spread)", "c1 = (-spread)"),
+    cell("B^2 for B (B - 1)", "SC-C2", "(pairs or B * (B - 1))", "(pairs or B**2)"),
+    cell("3 for 2 positives", "SC-C2", "positives=2.0", "positives=3.0"),
+    cell("clamp at 1e-8", "SC-C1", "floor=1e-6", "floor=1e-8"),
+    cell("nothing added to the denominator", "SC-C1", "added=1e-6)", "added=0.0)"),
+    cell(
+        "equal weights of the two losses",
+        "SC-K5",
+        "slice(32, 64)), share=0.3):",
+        "slice(32, 64)), share=0.5):",
     ),
-    Fault("wrong sign of log R", "losses.population_losses.infonce", wrong_sign_of_log_partition, NOTEBOOK, "SC-L3"),
-    Fault(
-        "n edges in all",
-        "papers.spectral_clustering.random_fields.cross_entropy",
-        with_options(restriction="edge_count"),
-        NOTEBOOK,
-        "SC-D3",
+    cell(
+        "growth of lambda_3 for lambda_2",
+        "SC-X9",
+        "(mu[1] - mu[2] + 2 * mu[0])\n\n\ndef neglected",
+        "(mu[1] - mu[2] + 2 * mu[1])\n\n\ndef neglected",
     ),
-    Fault("rows and columns exchanged", "spectral.graphs.row_stochastic", columns_normalised, NOTEBOOK, "SC-L1"),
-    Fault(
-        "anchor in its denominator",
-        "losses.scores.ntxent_from_scores",
-        with_options(include_self=True),
-        NOTEBOOK,
-        "SC-T1b",
+    cell(
+        "k / (k - 1) forgotten",
+        "SC-X6b",
+        "tau = ratio * k / (k - 1) / np.log(contrast)",
+        "tau = ratio / np.log(contrast)",
     ),
-    Fault(
-        "one negative too many",
-        "papers.spectral_clustering.finite_negatives.expected_infonce",
-        one_negative_too_many,
-        NOTEBOOK,
-        "SC-T1c",
+    cell("n - 2 for n - 1 dimensions", "SC-X6b", "[(k * m - 1, k) for", "[(k * m - 2, k) for"),
+    cell("support of the rewrites", "SC-R1", "rewrites * allowed", "1.0 * allowed"),
+    cell("one view shared", "SC-V1", "zero_eigenvalues(0), images", "zero_eigenvalues(2), images"),
+    cell("c_n without self for both", "SC-X2", "return 1.0 if own else n / (n - 1)", "return n / (n - 1)"),
+    cell(
+        "positive 2 % too good",
+        "SC-T3b",
+        'as_good = {"type": "ineq", "fun": lambda a: a @ logits - logits[0]}',
+        'as_good = {"type": "ineq", "fun": lambda a: a @ logits - 1.02 * logits[0]}',
     ),
-    Fault("one negative too few", "losses.scores.bank_infonce_from_scores", one_negative_too_few, NOTEBOOK, "SC-C3"),
-    Fault("1/tau dropped", "losses.scores.clip_from_scores", with_options(temperature=1.0), NOTEBOOK, "SC-T2"),
-    Fault("edges for objects", "losses.population_losses.clip", edges_sampled, NOTEBOOK, "SC-T2b"),
-    Fault("exponent of the square", "losses.kernels.log_exponential", exponent_of_the_square, NOTEBOOK, "SC-K1"),
-    Fault("exponent of the square", "losses.kernels.log_exponential", exponent_of_the_square, NOTEBOOK, "SC-K4"),
-    Fault("mean of logs for log of sum", "losses.kernels.log_sum", mean_of_logarithms, NOTEBOOK, "SC-K5"),
+    cell("eigenvectors from the second on", "SC-H2", "vectors[:, :q], allowed", "vectors[:, 1 : q + 1], allowed"),
+    cell("no degree excess of 1/2", "SC-L4", "((chosen - 1) / 2 * (Z**2)", "((chosen - 1) * (Z**2)"),
 ]

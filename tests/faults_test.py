@@ -160,7 +160,7 @@ def test_a_piece_of_a_cell_is_replaced_once_or_refused(monkeypatch):
     assert not run_with(wrong, monkeypatch)["holds"]
     for piece, times in (("1.0 + 1.0", 3), ("7", 0)):
         said = f"{piece!r} occurs {times} times in the cells of T-1, expected once"
-        with pytest.raises(AssertionError, match=re.escape(said)):
+        with pytest.raises(ValueError, match=re.escape(said)):
             run_claim("96_piece", "T-1", replace=(piece, "x"))
 
 

@@ -215,6 +215,21 @@ def test_weights_multiply_the_exponentials_of_the_others(name, counted, blocks):
     assert_same(every(ours, X, Y, QUEUE), every(expected, X, Y, QUEUE))
 
 
+def test_an_empty_queue_adds_nobody():
+    chosen = {"reduction": "mean", **options()}
+    plain = losses.infonce(X, Y, **chosen)
+    torch.testing.assert_close(losses.infonce(X, Y, queue=QUEUE[:0], **chosen), plain)
+    with pytest.raises(ValueError, match=r"shapes \(13, 4\) and \(0, 3\), expected"):
+        losses.infonce(X, Y, queue=QUEUE[:0, :3], **chosen)
+
+
+def test_a_queue_may_have_another_precision():
+    chosen = {"reduction": "mean", **options()}
+    found = losses.infonce(X.float(), Y.float(), queue=QUEUE, **chosen)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, losses.infonce(X.float(), Y.float(), queue=QUEUE.float(), **chosen))
+
+
 def test_weights_by_identity_leave_duplicates_out(blocks):
     identities = torch.arange(N)
     identities[5] = identities[2]  # the same object twice
@@ -435,22 +450,46 @@ def test_half_precision_is_summed_in_single_and_rounded_last(name, dtype, blocks
         assert ((half.grad.double() - full.grad.double()).abs() <= spacing).all()
 
 
-def test_no_matrix_is_held_for_the_backward_pass():
-    """The bytes that autograd keeps between the passes grow like n, not like n squared."""
+def test_second_derivatives_of_large_problems_name_the_scores_form(monkeypatch):
+    monkeypatch.setattr(_tiled, "tile_sides", lambda n, like: (min(n, 3), min(n, 4)))
+    monkeypatch.setattr(_tiled, "TWICE_DIFFERENTIABLE", 12)
+    x = X.clone().requires_grad_()
+    value = losses.infonce(x, Y, reduction="none", **options()).sum()
+    with pytest.raises(RuntimeError, match=r"second derivative over 13 anchors needs all.*take supcon_from_scores"):
+        torch.autograd.grad(value, x, create_graph=True)
+
+
+def test_forward_mode_of_large_problems_names_the_scores_form(monkeypatch):
+    monkeypatch.setattr(_tiled, "tile_sides", lambda n, like: (min(n, 3), min(n, 4)))
+    monkeypatch.setattr(_tiled, "TWICE_DIFFERENTIABLE", 12)
+    with pytest.raises(RuntimeError, match=r"forward-mode .* over 13 anchors needs all.*take supcon_from_scores"):
+        torch.func.jvp(lambda x: losses.infonce(x, Y, reduction="none", **options()), (X,), (Y,))
+
+
+def test_no_matrix_is_held_between_the_passes_nor_in_them(monkeypatch):
+    """What autograd keeps grows like n, and no tile is larger than its sides allow."""
+    monkeypatch.setattr(_tiled, "tile_sides", lambda n, like: (min(n, 64), min(n, 128)))
+    seen, original = set(), losses.features._streamed.others_tile
+
+    def spy(near, far, *scalars, **options):
+        seen.add((len(near), len(far)))
+        return original(near, far, *scalars, **options)
+
+    monkeypatch.setattr(losses.features._streamed, "others_tile", spy)
     kept = {}
-    for n in (2048, 4096):
-        x = torch.randn(n, 8, requires_grad=True)
-        stored = {}
+    for n in (512, 1024):
+        x, stored = torch.randn(n, 8, requires_grad=True), {}
 
         def pack(value, stored=stored):
             stored[value.data_ptr()] = value.numel() * value.element_size()
             return value
 
         with torch.autograd.graph.saved_tensors_hooks(pack, lambda value: value):
-            losses.infonce(x, x.detach(), reduction="none", **options())
+            value = losses.infonce(x, x.detach(), reduction="none", **options()).sum()
+        value.backward()
         kept[n] = sum(stored.values())
-    assert kept[4096] < 3 * kept[2048]
-    assert kept[4096] < 4096**2 * 4 / 8
+    assert seen == {(64, 128)}
+    assert kept[1024] <= 2.1 * kept[512]
 
 
 # -- refusals -----------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ PROTOCOL = {
 }
 
 
+@pytest.mark.slow
 def test_same_class_information_of_clouds_is_the_class_entropy():
     rng = np.random.default_rng(0)
     labels = [rng.integers(0, 4, 400) for _ in range(2)]
@@ -29,6 +30,7 @@ def test_same_class_information_of_clouds_is_the_class_entropy():
     assert post_training.same_class(features, shuffled, **PROTOCOL) < 0.1
 
 
+@pytest.mark.slow
 def test_views_of_separate_images_tell_them_apart_and_noise_does_not():
     rng = np.random.default_rng(1)
     seen = [np.stack([place + 0.02 * rng.normal(size=place.shape) for _ in range(3)])

@@ -11,6 +11,8 @@ import two_ranks
 from helpers import files, runtime
 from helpers.training import distributed
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def two_processes(tmp_path_factory):

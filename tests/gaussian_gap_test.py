@@ -20,6 +20,7 @@ def test_a_fine_table_has_nearly_the_same_gap():
     assert gaps.tolist() == pytest.approx(gaussian_gap.gap(0.5, [2, 16]).tolist(), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_the_grid_is_fine_enough():
     coarse, fine = gaussian_gap.gap(2.0, [3, 300]), gaussian_gap.gap(2.0, [3, 300], step=0.1, places=121, nodes=481)
     assert torch.allclose(coarse, fine, rtol=0, atol=1e-11)

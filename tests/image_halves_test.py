@@ -25,6 +25,7 @@ def test_all_components_change_nothing():
     assert np.allclose(image_halves.pair_costs(plain), image_halves.pair_costs(rotated))
 
 
+@pytest.mark.slow
 def test_first_order_law_holds_and_the_spiked_one_does_not(world):
     right, wrong = image_halves.pair_costs(world)
     for share in (0.0, 0.5):

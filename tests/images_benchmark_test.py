@@ -6,6 +6,7 @@ from benchmarks import images
 TINY = images.Size(width=2, images=40, batch=16, rounds=2)
 
 
+@pytest.mark.slow
 def test_both_loops_train_the_same_model_on_the_same_views():
     times, seen = images.training_times(TINY, torch.device("cpu"))
     assert {len(seconds) for seconds in times.seconds.values()} == {TINY.rounds}

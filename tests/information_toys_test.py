@@ -14,6 +14,7 @@ def test_clouds_lie_around_their_centres():
     assert len(labels.unique()) == 3
 
 
+@pytest.mark.slow
 def test_a_short_training_stays_below_the_logarithm_of_the_batch():
     readings = information_toys.same_class_encoders([0], (2, 4), steps=20)
     assert readings.training_value.shape == (1, 2)
@@ -22,6 +23,15 @@ def test_a_short_training_stays_below_the_logarithm_of_the_batch():
     assert np.all(readings.information <= math.log(information_toys.CRITIC["read_candidates"]))
 
 
+def test_untrained_encoders_read_less_where_clouds_overlap():
+    clear, overlapping = (
+        information_toys.same_class_encoders([0], (2,), spread=spread, steps=0) for spread in (0.5, 1.0)
+    )
+    assert np.isnan(clear.training_value).all()
+    assert clear.information > overlapping.information + 0.3
+
+
+@pytest.mark.slow
 def test_ends_of_the_mixed_family():
     same, views = (
         information_toys.mixed_encoders([0], [0.0, 1.0], pairing=pairing) for pairing in ("class", "augmentation")

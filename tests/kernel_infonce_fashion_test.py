@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from helpers.networks import encoders
-from helpers.papers.spectral_clustering import kernel_reading
+from helpers.papers.spectral_clustering import figures, kernel_reading
 from helpers.papers.spectral_clustering.tables import kernel_infonce_digits
 from helpers.papers.spectral_clustering.tables import kernel_infonce_fashion as table
 from helpers.recording import recorded
@@ -67,6 +67,7 @@ def test_parts_are_disjoint_and_a_function_of_the_seed():
     assert not np.array_equal(again, other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kernel", [*table.KERNELS, *table.BASELINES])
 def test_a_row_measures_fractions_and_repeats(kernel):
     scale = {} if kernel in table.BASELINES else {"scale": 0.2}
@@ -76,6 +77,7 @@ def test_a_row_measures_fractions_and_repeats(kernel):
     assert all(0 < value < 1 for value in first.values())
 
 
+@pytest.mark.slow
 def test_settings_are_honoured():
     images = table.parts(settings(), 0)[0].images
     gaussian = settings(kernel="gaussian", scale=0.2)
@@ -97,6 +99,7 @@ def test_settings_are_honoured():
         trained(kernel="cauchy")
 
 
+@pytest.mark.slow
 def test_a_small_full_profile_trains(monkeypatch):
     thin = encoders.resnet18
     monkeypatch.setattr(encoders, "resnet18", lambda *widths, **options: thin(*widths, **options, width=2))
@@ -128,18 +131,24 @@ def test_the_scale_is_chosen_by_validation_and_differences_are_paired():
     assert rows["untrained"][2] == ""
 
 
-def test_the_figure_and_its_numbers():
+def test_the_figures_and_their_numbers():
     matplotlib = pytest.importorskip("matplotlib")
     matplotlib.use("agg")
     figure = table.draw(fake())
-    assert len(figure.axes) == 6
-    assert [label.get_text() for label in figure.axes[2].get_yticklabels()] == list(table.KERNELS[1:])
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == list(table.KERNELS[1:])
     matplotlib.pyplot.close(figure)
-    drawn = table.plotted(fake())
-    assert {len(column) for column in drawn.values()} == {2 * (5 * 2 + 7 * 5 + 4 * 5)}  # means, accuracies, differences
-    chosen = [row for row in zip(*drawn.values(), strict=True) if row[:3] == ("difference", "probe", "laplacian")]
-    assert [row[4] for row in chosen] == [0, 1, 2, 3, 4]
-    assert {row[3] for row in chosen} == {1.0}
+    found = table.compared(fake())
+    figure, drawn = figures.kernel_differences(found, table.MEASURES)
+    matplotlib.pyplot.close(figure)
+    assert {len(column) for column in drawn.values()} == {2 * 4 * 5}  # measures, kernels but one, seeds
+    names = list(zip(drawn["measure"], drawn["kernel"], strict=True))
+    chosen = [k for k, name in enumerate(names) if name == ("probe", "laplacian")]
+    assert [drawn["seed"][k] for k in chosen] == [0, 1, 2, 3, 4]
+    assert np.mean([drawn["difference"][k] for k in chosen]) == pytest.approx(drawn["mean"][chosen[0]])
+    figure, drawn = figures.kernel_scales(fake(), found, table.MEASURES)
+    matplotlib.pyplot.close(figure)
+    assert {len(column) for column in drawn.values()} == {2 * 5 * 2}  # measures, kernels, scales
+    assert sum(drawn["chosen"]) == 2 * 5
 
 
 def test_the_printed_table_and_the_verdict_lines():
@@ -156,12 +165,12 @@ def test_the_digits_table_is_compared_by_the_same_rules():
     found = kernel_infonce_digits.compared(stored)
     assert found["test"].scales["gaussian"] == 0.1
     assert found["one_shot"].clear(1) == []
-    assert len(kernel_reading.plotted_differences(found)["difference"]) == 2 * 5 * 10
     assert stored.values("test", kernel="untrained").mean() * 100 == pytest.approx(
         found["test"].values["untrained"].mean()
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kernel", ["concatenation", "untrained", "raw pixels"])
 def test_a_row_of_the_digits_table(kernel):
     values = kernel_infonce_digits.measure({"kernel": kernel, "scale": 0.3}, 0, CPU, epochs=1)
@@ -169,6 +178,7 @@ def test_a_row_of_the_digits_table(kernel):
     assert all(0.2 < value <= 1 for value in values.values())
 
 
+@pytest.mark.slow
 def test_it_runs_without_matplotlib():
     code = """
 import sys

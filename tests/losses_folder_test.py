@@ -42,6 +42,7 @@ def test_a_module_imports_torch_its_neighbours_and_the_standard_library_only(pat
     assert {name.split(".")[0] for name in absolute_imports(path)} <= ALLOWED
 
 
+@pytest.mark.slow
 def test_the_folder_works_where_it_is_copied_to(tmp_path):
     shutil.copytree(FOLDER, tmp_path / "lifted", ignore=shutil.ignore_patterns("__pycache__"))
     command = [sys.executable, "-P", "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n{LIFTED}"]

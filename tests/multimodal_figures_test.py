@@ -34,7 +34,7 @@ def test_a_line_never_changes_between_used_and_left_out():
 def test_the_points_of_the_wrong_pairs_are_root_mean_squares():
     squares = np.arange(1.0, 25).reshape(2, 3, 4)
     law = np.array([1.0, 0.5])
-    figure, columns = figures.wrong_pairs([10, 20, 40], [0.0, 1.0], squares, np.array([10, 40]), law, 1.2)
+    figure, columns = figures.wrong_pairs(np.array([10, 20, 40]), [0.0, 1.0], squares, np.array([10, 40]), law, 1.2)
     assert columns["rms"] == pytest.approx(np.sqrt(squares.mean(axis=-1)).ravel())
     assert columns["share"] == [0.0] * 3 + [1.0] * 3
     assert len(figure.axes[1].containers) == 1  # with every pair wrong there is nothing to collapse

@@ -51,6 +51,7 @@ def test_unknown_splits_are_refused():
         multimodal_halves.pools(SMALL | {"split": "other"}, 0)
 
 
+@pytest.mark.slow
 def test_a_row_with_wrong_pairs_is_a_function_of_its_seed(tmp_path):
     cell = SMALL | {"task": "wrong", "n": 128, "share": 0.5}
     values = multimodal_halves.measure(cell, 0, CPU, tmp_path / "row.pt")
@@ -66,6 +67,7 @@ def test_a_row_with_wrong_pairs_is_a_function_of_its_seed(tmp_path):
     assert all(values[f"strength {k}"] >= values[f"strength {k + 1}"] > 0 for k in range(1, 8))
 
 
+@pytest.mark.slow
 def test_settings_are_honoured():
     cell = SMALL | {"task": "wrong", "n": 128, "share": 0.0, "steps": 2}
     assert multimodal_halves.measure(cell, 0, CPU)["stopped step"] == 2
@@ -76,6 +78,7 @@ def test_settings_are_honoured():
     assert colour.left.colours == 3
 
 
+@pytest.mark.slow
 def test_a_row_with_unpaired_images(tmp_path):
     cell = SMALL | {"task": "unpaired", "n": 128, "share": 0.0}
     values = multimodal_halves.measure(cell, 0, CPU, tmp_path / "row.pt")
@@ -86,6 +89,7 @@ def test_a_row_with_unpaired_images(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_training_keeps_the_state_with_the_lowest_held_out_loss():
     images = multimodal_halves.pools(SMALL, 0)[0]
     rows = tower_scores.observed(images[:64], np.roll(np.arange(64), 1))  # nothing true can be learnt
@@ -164,6 +168,7 @@ def test_the_tables_say_what_is_in_the_recording():
     assert [arm for arm, row in arms.items() if row[0] == "0.600"] == list(multimodal_halves.reading.GUESSING)
 
 
+@pytest.mark.slow
 def test_the_figure_is_drawn():
     pyplot = pytest.importorskip("matplotlib.pyplot")
     figure = multimodal_halves.draw(fake(2.0))
@@ -176,6 +181,7 @@ def test_the_figure_is_drawn():
     pyplot.close(figure)
 
 
+@pytest.mark.slow
 def test_the_table_needs_no_matplotlib():
     code = """
 import sys

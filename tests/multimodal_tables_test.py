@@ -20,6 +20,7 @@ def test_parts_of_the_cliff_are_balanced_and_disjoint():
     assert (labels[train] == np.repeat(np.arange(10), 20)).all()
 
 
+@pytest.mark.slow
 def test_a_row_of_the_cliff():
     values = multimodal_cliff.measure({"clusters": 10, "vectors": 9, "noise": 0.1}, 0, CPU, steps=10)
     assert values["ari"] > 0.99
@@ -59,6 +60,7 @@ def test_fixed_minibatches_hold_the_samples_in_order():
     np.testing.assert_allclose(rows[1, 3, 1, :40], paired[0][1, 53], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_class_pairs_agree_and_parts_share_no_image():
     found = multimodal_semi.parts(0)
     assert {name: len(labels) for name, (_, labels) in found.items()} == {
@@ -76,6 +78,7 @@ def test_class_pairs_agree_and_parts_share_no_image():
     assert torch.pdist(fashion).min() > 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["shuffled", "whole set", "oracle"])
 def test_a_row_of_the_semi_supervised_table(method):
     values = multimodal_semi.measure({"method": method}, 0, CPU, paired_epochs=5, unpaired_epochs=1)

@@ -63,25 +63,25 @@ def test_pools_of_codes_without_labels_or_with_empty_classes_are_refused():
         pair_laws.coded_pool(np.eye(2), [0, 2])
 
 
-@pytest.mark.parametrize("include_self", [True, False])
-def test_the_sampler_has_the_law_of_its_table(rng, include_self):
-    labels = np.array([1, 0, 1, 0, 1])  # not sorted: indices have to point into the pool as it is
-    drawn = pair_laws.sample_same_class(rng, labels, 40_000, include_self=include_self, prior=[0.3, 0.7])
-    order = np.argsort(labels, kind="stable")
-    table = np.zeros((5, 5))
-    table[np.ix_(order, order)] = pair_laws.pool_table([2, 3], prior=[0.3, 0.7], include_self=include_self)
-    counts = np.histogram2d(*drawn, bins=np.arange(-0.5, 5))[0]
-    assert np.all(counts[table == 0] == 0)
-    assert stats.chisquare(counts[table > 0], 40_000 * table[table > 0]).pvalue > 1e-6
+def test_streams_are_told_from_streams_whose_neighbours_depend(rng):
+    law = np.array([0.1, 0.2, 0.3, 0.4])
+    drawn = rng.choice(4, size=40_000, p=law)
+    assert min(pair_laws.stream_p_values(drawn, law)) > 1e-6
+    marginal, neighbours = pair_laws.stream_p_values(np.repeat(drawn[::2], 2), law)  # everything twice
+    assert neighbours < 1e-9
+    marginal, _ = pair_laws.stream_p_values(drawn, np.full(4, 0.25))
+    assert marginal < 1e-9
+    assert pair_laws.stream_p_values(drawn, [0.5, 0.5]) == (0.0, 0.0)  # codes 2 and 3 are impossible
+    with pytest.raises(ValueError, match=r"law is \[0\.5 0\.5 0\. \], expected positive probabilities"):
+        pair_laws.stream_p_values(drawn, [0.5, 0.5, 0.0])
 
 
-def test_the_sampler_follows_the_pool_by_default_and_refuses_lonely_images(rng):
-    anchor, _ = pair_laws.sample_same_class(rng, [0, 1, 1, 1], 20_000, include_self=True)
-    assert abs(np.mean(anchor == 0) - 0.25) < 0.02
-    with pytest.raises(ValueError, match="at least 2 each"):
-        pair_laws.sample_same_class(rng, [0, 1, 1], 5, include_self=False)
-    with pytest.raises(ValueError, match="at least 1 each"):
-        pair_laws.sample_same_class(rng, [0, 2], 5, include_self=True)
+def test_a_law_off_by_the_resolution_is_rejected_about_every_other_time(rng):
+    cells, draws = 10, 20_000
+    off = 2 * pair_laws.chi_square_resolution(draws, cells) * np.where(np.arange(cells) < 5, 1, -1)
+    seen = rng.multinomial(draws, (1 + off) / cells, size=200)
+    rejected = np.mean(stats.chisquare(seen, axis=1).pvalue < 1e-6)
+    assert 0.3 < rejected < 0.7
 
 
 def test_pairs_are_drawn_from_the_table(rng):

@@ -110,6 +110,7 @@ def test_mean_classifier_and_scores():
     assert attacked.mean() >= clean.mean()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("table", "cell"), [(robust_digits, 0), (robust_digits, 7), (robust_ablation, 0), (robust_ablation, 6)]
 )

@@ -42,6 +42,7 @@ def row(objective, seed=0, **changes):
     return table.measure(table.CONSTANTS | TINY | {"objective": objective} | changes, seed, CPU)
 
 
+@pytest.mark.slow
 def test_a_row_is_a_function_of_settings_and_seed():
     first, again, other = row("all four"), row("all four"), row("all four", seed=1)
     assert first == again
@@ -53,12 +54,14 @@ def test_a_row_is_a_function_of_settings_and_seed():
     assert all(0 <= first[f"{p}_robust"] <= first[f"{p}_clean"] <= 1 for p in ("slf", "alf"))
 
 
+@pytest.mark.slow
 def test_objectives_part_after_the_same_start():
     rows = [row(name, learning_rate=0.05) for name in table.OBJECTIVES]
     assert len({r["adversarial@0"] for r in rows}) == 1
     assert len({tuple(r.values()) for r in rows}) == len(rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change", [{"radius": 0.2}, {"temperature": 0.3}, {"positives": "class"}, {"epochs": 2, "marks": [0, 2]}]
 )
@@ -97,6 +100,7 @@ def test_views_stay_in_the_data_range_and_class_positives_share_the_class():
         assert views.max() <= 1
 
 
+@pytest.mark.slow
 def test_it_draws_a_recording():
     keys = row("benign", marks=[0, 1]).keys()
     rng, constants = np.random.default_rng(0), table.CONSTANTS | {"marks": [0, 1]}

@@ -183,7 +183,10 @@ def test_a_live_session_in_a_kernel(kernel, tmp_path):
     assert kernel(3, 4).startswith("PASS  T-2")
     with pytest.raises(CellExecutionError, match="T-1 would compare numbers of other cells: x of T-2"):
         kernel(2)
-    # the set-up again: a fresh ledger, one watch
+    # the set-up again: a fresh ledger, one watch, which remembers
+    kernel(0)
+    with pytest.raises(CellExecutionError, match="T-1 would compare numbers of other cells: x of T-2"):
+        kernel(2)
     assert "PASS  T-1" in kernel(0, 1, 2, 5)
     written = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.json"))
     assert written == ["build/live/97_small/claims.json"]

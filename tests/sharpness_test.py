@@ -72,6 +72,11 @@ def test_ball_grid_covers_the_disc():
     assert nearest.max() <= cover
     assert np.linalg.norm(offsets, axis=1).max() <= 0.3 * (1 + 1e-12)
     assert np.any(np.all(offsets == 0, axis=1))
+    middle = np.array([0.3 / 8, 0.3 / 8])  # of the cell beside the centre: no point of the disc lies farther off
+    assert np.linalg.norm(offsets - middle, axis=1).min() == pytest.approx(cover, rel=1e-12)
+    assert 0.95 * cover <= nearest.max()
+    inside = offsets[np.linalg.norm(offsets, axis=1) < 0.3 * (1 - 1e-12)]
+    assert np.unique(np.round(inside[:, 0] / (0.3 / 4), 9)).tolist() == [-3, -2, -1, 0, 1, 2, 3]
 
 
 def test_gaussian_cells_have_the_moments_of_the_noise():

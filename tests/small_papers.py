@@ -40,7 +40,7 @@ def content(**changes):
         for name in tables:
             table = table.setdefault(name, {})
         if value is None:
-            del table[key]
+            table.pop(key, None)
         else:
             table[key] = value
     return made

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import linalg
 
-from helpers.spectral import graphs, subspaces
+from helpers.spectral import embedding, graphs, subspaces
 
 EPS = np.finfo(float).eps
 
@@ -68,7 +68,7 @@ def test_principal_angles_agree_with_scipy_and_resolve_tiny_ones(rng):
 def test_laplacian_eigenvectors_match_the_shifted_matrix(rng):
     transition = graphs.random_transition(rng, 5, 8, include_self=False)
     laplacian = graphs.laplacian(transition)
-    values, vectors = subspaces.laplacian_eigenvectors(laplacian, 3)
+    values, vectors = embedding.laplacian_eigenvectors(laplacian, 3)
     shifted, expected = np.linalg.eigh(laplacian + 5 * np.ones((8, 8)) / 8)
     assert np.allclose(values, shifted[:, :3], atol=1e-12)
     assert np.all(subspaces.principal_angles(vectors, expected[..., :3]) < 1e-10)
@@ -77,7 +77,7 @@ def test_laplacian_eigenvectors_match_the_shifted_matrix(rng):
 
 def test_laplacian_eigenvectors_of_a_disconnected_graph_exclude_the_constant():
     weights = graphs.block_weights([3, 4, 5], 1.0, 0.0, include_self=False)
-    values, vectors = subspaces.laplacian_eigenvectors(graphs.laplacian(weights), 3)
+    values, vectors = embedding.laplacian_eigenvectors(graphs.laplacian(weights), 3)
     assert np.allclose(values[:2], 0, atol=1e-12)
     assert values[2] > 1
     assert np.allclose(vectors.sum(0), 0, atol=1e-12)
@@ -131,7 +131,7 @@ def test_planted_signal_has_its_spectrum_and_its_scale(rng):
 
 def test_cluster_finds_separated_groups(rng):
     points = np.repeat(10 * np.eye(3), 5, axis=0) + 0.1 * rng.standard_normal((15, 3))
-    labels = subspaces.cluster(points, 3, rng=rng)
+    labels = embedding.cluster(points, 3, rng=rng)
     assert len(set(labels[::5])) == 3
     assert np.array_equal(labels, np.repeat(labels[::5], 5))
 
@@ -139,10 +139,10 @@ def test_cluster_finds_separated_groups(rng):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: subspaces.laplacian_eigenvectors(np.ones((2, 3)), 1), r"\(2, 3\)"),
-        (lambda: subspaces.laplacian_eigenvectors([[1.0, -1.0], [0.0, 0.0]], 1), "not symmetric"),
-        (lambda: subspaces.laplacian_eigenvectors(np.eye(3), 1), "sum to 1"),
-        (lambda: subspaces.laplacian_eigenvectors(3 * np.eye(3) - 1, 3), "count is 3"),
+        (lambda: embedding.laplacian_eigenvectors(np.ones((2, 3)), 1), r"\(2, 3\)"),
+        (lambda: embedding.laplacian_eigenvectors([[1.0, -1.0], [0.0, 0.0]], 1), "not symmetric"),
+        (lambda: embedding.laplacian_eigenvectors(np.eye(3), 1), "sum to 1"),
+        (lambda: embedding.laplacian_eigenvectors(3 * np.eye(3) - 1, 3), "count is 3"),
         (lambda: subspaces.top_eigenvectors(np.eye(3), 4), "count is 4"),
         (lambda: subspaces.truncated_svd(np.eye(3), 0), "rank is 0"),
         (lambda: subspaces.orthonormal_basis(np.ones((4, 2))), "linearly dependent"),

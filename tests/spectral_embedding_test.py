@@ -104,8 +104,8 @@ def test_one_lanczos_run_misses_copies_that_the_deflated_runs_find(rng):
 
 
 def test_values_larger_than_the_dense_solver_takes():
-    found = embedding.bottom(graph(nx.cycle_graph(1_200)), 4, rng=np.random.default_rng(0))
-    expected = 1 - np.cos(2 * np.pi * np.array([0, 1, 1, 2]) / 1_200)
+    found = embedding.bottom(graph(nx.cycle_graph(600)), 4, rng=np.random.default_rng(0))
+    expected = 1 - np.cos(2 * np.pi * np.array([0, 1, 1, 2]) / 600)
     assert np.abs(found.values - expected).max() <= 1e-9
 
 
@@ -125,6 +125,33 @@ def test_an_eigenvalue_above_the_cut_is_overlooked_only_by_a_start_that_all_but_
     assert none_above(1 / 400, cut=3.03)  # and does hold where nothing lies above
     assert not none_above(1 / 400, cut=3.02 + 1e-9, steps=50)  # undecided
     assert embedding._none_above(lambda vector: spectrum * vector, np.zeros(400), 2.0, 3.01)  # an empty subspace
+
+
+@pytest.mark.parametrize("cut", [3.02, 3.1, 3.4])
+def test_the_run_that_rules_out_is_as_long_as_the_bound_asks(cut):
+    """The bound evaluated by other means: Ritz values of a full Krylov basis, Chebyshev polynomials as polynomials."""
+    spectrum, steps, seen = np.linspace(2, 3, 400), [8], []
+    start = np.random.default_rng(0).standard_normal(400)
+
+    def product(vector):
+        seen.append(1)
+        return spectrum * vector
+
+    assert embedding._none_above(product, start, 2.0, cut)
+    while True:
+        basis = np.empty((400, 0))
+        for _ in range(steps[-1]):
+            column = start if not basis.size else spectrum * basis[:, -1]
+            for _ in range(2):  # twice is enough
+                column = column - basis @ (basis.T @ column)
+            basis = np.column_stack([basis, column / np.linalg.norm(column)])
+        top = np.linalg.eigvalsh(basis.T @ (spectrum[:, None] * basis))[-1]
+        polynomial = np.polynomial.Chebyshev.basis(steps[-1] - 1, domain=[2, top])
+        share = (top - 2) / ((cut - top) * polynomial(cut) ** 2)  # no eigenvalue above the cut has more
+        if np.sqrt(2 * 400 * share / np.pi) <= 1e-12:
+            break
+        steps.append(steps[-1] + max(4, steps[-1] // 4))
+    assert len(seen) == steps[-1]
 
 
 def test_entries_given_twice_are_added_up(rng):
@@ -151,6 +178,40 @@ def test_the_type_of_the_weights_does_not_matter(dtype, rng):
         assert np.abs(found.values - embedding.bottom(adjacency, 3, rng=rng).values).max() <= 1e-12
 
 
+def test_a_dense_matrix_is_as_good_as_a_sparse_one(rng):
+    adjacency, _ = block_models.two_level([30] * 3, 0.5, 0.1, rng)
+    for given in (adjacency.toarray(), adjacency.toarray().astype(int).tolist(), adjacency.tocoo()):
+        found = embedding.bottom(given, 4, rng=rng)
+        assert np.abs(found.values - embedding.bottom(adjacency, 4, rng=rng).values).max() <= 1e-12
+
+
+def test_clusters_of_a_planted_partition(rng):
+    adjacency, planted = block_models.two_level([40] * 3, 0.6, 0.05, rng)
+    labels = embedding.spectral_clustering(adjacency.toarray(), 3, rng=rng)
+    together = labels[:, None] == labels
+    assert (together == (planted[:, None] == planted)).all()
+    # Route of its own: k-means on the unit rows of the bottom eigenvectors that the other solver finds.
+    vectors = embedding.bottom(adjacency, 3, rng=rng, solver="lanczos").vectors
+    again = embedding.cluster(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), 3, rng=rng)
+    assert (together == (again[:, None] == again)).all()
+
+
+@pytest.mark.parametrize(
+    ("weights", "count", "message"),
+    [
+        (np.ones((2, 3)), 1, r"shape \(2, 3\)"),
+        (np.ones((3, 3)), 4, "count is 4, expected 1 to 3"),
+        (-np.ones((3, 3)), 1, "negative weight"),
+        (np.full((3, 3), np.nan), 1, "NaN"),
+        (np.triu(np.ones((3, 3))), 1, "not symmetric"),
+        (np.diag([1.0, 1.0, 0.0]), 1, "1 nodes have no weight"),
+    ],
+)
+def test_refused_weights(weights, count, message, rng):
+    with pytest.raises(ValueError, match=message):
+        embedding.spectral_clustering(weights, count, rng=rng)
+
+
 def test_missed_residual_is_an_error(rng):
     ring = sparse.csr_array(nx.to_scipy_sparse_array(nx.cycle_graph(3_000), dtype=float))
     with pytest.raises(ArithmeticError, match=r"Lanczos found . of 4 eigenpairs to 1.0e-12 in 2 restarts"):
@@ -160,7 +221,9 @@ def test_missed_residual_is_an_error(rng):
 @pytest.mark.parametrize(
     ("adjacency", "count", "message"),
     [
-        (np.eye(3), 1, "expected a sparse"),
+        (np.ones(3), 1, r"shape \(3,\)"),
+        (np.array([[0.0, np.nan], [np.nan, 0.0]]), 1, "NaN"),
+        (np.array([["a"]]), 1, "dtype"),
         (sparse.csr_array(np.ones((2, 3))), 1, r"shape \(2, 3\)"),
         (sparse.csr_array([[0.0, 1.0], [0.0, 0.0]]), 1, "not symmetric"),
         (sparse.csr_array([[0.0, -1.0], [-1.0, 0.0]]), 1, "negative weight"),

@@ -43,6 +43,18 @@ def test_tangent_vectors_keep_the_norms_to_first_order(rng, constraint):
     assert torch.allclose(basis @ (basis.mT @ flat), flat, atol=1e-13)
 
 
+@pytest.mark.parametrize("side", [1.0, -1.0])
+@pytest.mark.parametrize("off", [0.0, 1e-12, 1e-8, 1e-4])
+def test_the_basis_is_orthonormal_beside_the_first_axis(side, off):
+    """Where a reflection that maps the axis onto itself would divide rounding by rounding."""
+    weight = torch.zeros(1, 1, 5, dtype=torch.float64)
+    weight[0, 0, :2] = torch.tensor([side, off])
+    basis = manifolds.tangent_basis([weight / weight.norm()], "layer")[0]
+    assert basis.shape == (5, 4)
+    assert torch.allclose(basis.T @ basis, torch.eye(4).double(), atol=1e-14)
+    assert (weight.flatten() @ basis).abs().max() <= 1e-14
+
+
 def test_the_basis_misses_one_direction_a_sphere(rng):
     weights = manifolds.random_weights((3, 4, 2), 1, rng, constraint=("layer", "row"))
     assert manifolds.tangent_basis(weights, ("layer", "row")).shape == (1, 20, 11 + 2 * 3)

@@ -37,6 +37,9 @@ def test_slope_bias_bounds_the_slope_of_every_corrected_power_law():
     for _ in range(200):
         wiggle = np.exp(np.log1p(size) * rng.uniform(-1, 1, size=9))
         assert abs(statistics.loglog_slope(x, x**-2 * wiggle).slope + 2) <= bound
+    logs = np.log(x)
+    worst = np.exp(np.log1p(size) * np.sign(logs - logs.mean()))
+    assert statistics.loglog_slope(x, x**-2 * worst).slope + 2 == pytest.approx(bound, rel=1e-12)  # and it is reached
 
 
 @pytest.mark.parametrize(
@@ -59,6 +62,29 @@ def test_monte_carlo_mean_along_an_axis():
     assert mean.trials == 10_000
     assert np.allclose(mean.standard_error, 0.03, rtol=0.05)
     assert np.all(np.abs(mean.value - 2) < 5 * mean.standard_error)
+
+
+def test_the_standard_error_is_the_spread_of_means():
+    """Means of 9 draws spread as their stated errors say: 4,000 of them, so to 5 / sqrt(8000) of it."""
+    draws = np.random.default_rng(4).normal(1.0, 2.0, size=(4_000, 9))
+    means, errors = statistics.mean_se(draws)
+    assert abs((errors**2).mean() / means.var(ddof=1) - 1) < 5 * np.sqrt(2 / 4_000 * (1 + 1 / 8))
+    transposed = statistics.mean_se(draws.T, axis=0)
+    assert np.allclose(transposed[0], means, rtol=1e-14)
+    assert np.allclose(transposed[1], errors, rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (1.0, r"shape \(\), expected at least 2 along axis -1"),
+        ([[1.0], [2.0]], r"shape \(2, 1\), expected at least 2"),
+        ([1.0, np.inf], "1 of 2 values are not finite"),
+    ],
+)
+def test_a_mean_without_an_error_is_refused(values, message):
+    with pytest.raises(ValueError, match=message):
+        statistics.mean_se(values)
 
 
 def test_means_of_one_trial_or_of_nan_are_refused():

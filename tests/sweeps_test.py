@@ -69,10 +69,12 @@ def serial(tmp_path_factory):
     return rows(tmp_path_factory.mktemp("serial"))
 
 
+@pytest.mark.slow
 def test_rows_side_by_side_are_those_one_after_the_other(serial, tmp_path):
     assert rows(tmp_path, jobs=2) == serial
 
 
+@pytest.mark.slow
 def test_a_sweep_on_two_dask_workers_is_the_serial_one(serial, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of Dask's own connections; what is computed is compared below
@@ -122,6 +124,7 @@ def test_processes_that_share_a_row_do_not_also_share_rows(monkeypatch, tmp_path
         rows(tmp_path, jobs=2)
 
 
+@pytest.mark.slow
 def test_a_table_is_recorded_without_bars_pictures_or_notebooks(tmp_path):
     """Only torch, NumPy, SciPy and scikit-learn (with its joblib and threadpoolctl) are needed."""
     script = f"""

@@ -6,7 +6,7 @@ import torch
 from torch.nn.functional import normalize
 
 from helpers import losses
-from helpers.losses import _tiled, kernels
+from helpers.losses import _block, _tiled, kernels
 
 generator = torch.Generator().manual_seed(0)
 
@@ -67,10 +67,12 @@ def value_and_gradients(loss, x, y):
     return value.detach(), x.grad, y.grad
 
 
-@pytest.fixture(params=["one block", "small blocks"])
+@pytest.fixture(params=["one block", "tiles", "small tiles"])
 def blocks(request, monkeypatch):
-    """Small blocks cut 13 anchors into ragged strips and tiles."""
-    if request.param == "small blocks":
+    """Small tiles cut 13 anchors into ragged strips and tiles."""
+    if request.param != "one block":
+        monkeypatch.setattr(_block, "BYTES", 0)
+    if request.param == "small tiles":
         monkeypatch.setattr(_tiled, "rows_of_a_block", lambda n, like: min(n, 5))
         monkeypatch.setattr(_tiled, "tile_sides", lambda n, like: (min(n, 3), min(n, 4)))
 
@@ -176,13 +178,13 @@ def test_a_temperature_out_of_range_is_named():
 
 def test_no_gradient_is_formed_when_nobody_asks(monkeypatch):
     seen = []
-    original = _tiled.one_direction
+    original = _block.one_direction
 
-    def spy(*arguments, derivatives, **options):
+    def spy(*arguments, derivatives=True, **options):
         seen.append(derivatives)
         return original(*arguments, derivatives=derivatives, **options)
 
-    monkeypatch.setattr(_tiled, "one_direction", spy)
+    monkeypatch.setattr(_block, "one_direction", spy)
     x = normal(4, 3).requires_grad_()
     with torch.no_grad():
         losses.infonce(x, x, temperature=1.0, **MEAN)
@@ -232,8 +234,10 @@ def test_refusals_of_features():
         losses.ntxent(good, **options, include_self=True)
     with pytest.raises(ValueError, match=r"temperature has shape \(3,\), expected one number"):
         losses.infonce(good, good, temperature=torch.ones(3), **MEAN)
-    with pytest.raises(ValueError, match="log_kernel gives"):
-        losses.kernel_infonce(good, good, lambda x, y: torch.zeros(2, 2), **MEAN)
     scale = torch.ones((), requires_grad=True)
-    with pytest.raises(ValueError, match="log_kernel holds learnt numbers"):
-        losses.kernel_infonce(good, good, lambda x, y: scale * (x @ y.T), **MEAN)
+    for reduction in losses.REDUCTIONS:
+        chosen = {"positive_in_denominator": True, "reduction": reduction}
+        with pytest.raises(ValueError, match="log_kernel gives"):
+            losses.kernel_infonce(good, good, lambda x, y: torch.zeros(2, 2), **chosen)
+        with pytest.raises(ValueError, match="log_kernel holds learnt numbers"):
+            losses.kernel_infonce(good, good, lambda x, y: scale * (x @ y.T), **chosen)

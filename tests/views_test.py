@@ -71,17 +71,6 @@ def test_random_tasks_are_of_their_kind():
         partitions.random_task(rng, kind="noisy", labels=3)
 
 
-def test_two_codes_each_are_channels_that_determine_the_block():
-    blocks = np.repeat(np.eye(3), 2, axis=0)
-    channel = partitions.two_codes_each(np.random.default_rng(2), blocks, count=(2, 5))
-    assert channel.shape == (2, 5, 6, 6)
-    assert np.allclose(channel.sum(axis=-1), 1)
-    assert np.array_equal(channel[..., :3] + channel[..., 3:] > 0, np.broadcast_to(blocks > 0, (2, 5, 6, 3)))
-    assert len(np.unique(channel[..., 0, 0])) == 10
-    with pytest.raises(ValueError, match="one 1 in each row"):
-        partitions.two_codes_each(np.random.default_rng(2), np.ones((2, 2)), count=1)
-
-
 def test_sheet_holds_every_square_once():
     squares = np.arange(5)[:, None, None] * np.ones((1, 3, 3), int)
     image, corners = partitions.sheet(squares, columns=2)

@@ -9,14 +9,17 @@ Torch, differentiable losses, any device and floating type.
 """
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from helpers import losses, validation
 from helpers.optimise import scaling
 
 NORMS = (2, math.inf)
+Loss = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,9 @@ class Attack:
 
 
 # -- the allowed set ----------------------------------------------------------------------------------------------
-def project(points, centres, radius, *, norm, low=-math.inf, high=math.inf):
+def project(
+    points: Tensor, centres: Tensor, radius: float, *, norm: float, low: float = -math.inf, high: float = math.inf
+) -> Tensor:
     """Nearest allowed points, exactly: the Euclidean projection onto ball and data range together.
 
     For the l2 ball with a data range the projection is ``clamp(c + t (x - c))`` with the largest t in [0, 1] that
@@ -102,14 +107,15 @@ def _onto_ball(points, centres, radius, low, high):
     return (centres + cut).clamp(low, high)
 
 
-def steepest(gradient, radius, *, norm):
+def steepest(gradient: Tensor, radius: float | Tensor, *, norm: float) -> Tensor:
     """The step of this length along which a linear function grows most; zero where the gradient is.
 
     Parameters
     ----------
     gradient : Tensor, shape (..., d)
         Of any size: only its direction counts.
-    radius : float, or Tensor that broadcasts against (..., 1); >= 0
+    radius : float, or Tensor that broadcasts against (..., 1)
+        Negative: the step along which the function falls most.
     norm : 1, 2 or math.inf
         Norm of the step; the growth is ``radius * dual_norm(gradient)``.
 
@@ -120,15 +126,15 @@ def steepest(gradient, radius, *, norm):
     Raises
     ------
     ValueError
-        For another norm, a radius that is negative or NaN, or a gradient with a NaN or an infinity.
+        For another norm, a radius that is NaN, or a gradient with a NaN or an infinity.
 
     >>> steepest(torch.tensor([3.0, -4.0]), 1.0, norm=1)
     tensor([ 0., -1.])
     """
     if norm not in (1, *NORMS):
         raise ValueError(f"norm is {norm}, expected 1, 2 or math.inf")
-    if validation.any_true(~(torch.as_tensor(radius) >= 0)):
-        raise ValueError(f"radius is {radius}, expected a number >= 0")
+    if validation.any_true(torch.isnan(torch.as_tensor(radius))):
+        raise ValueError(f"radius is {radius}, expected a number")
     if validation.any_true(~torch.isfinite(gradient)):
         raise ValueError("gradient holds a NaN or an infinity: no direction is steepest")
     if norm == math.inf:
@@ -141,7 +147,7 @@ def steepest(gradient, radius, *, norm):
     return radius * gradient / torch.where(length > 0, length, 1.0)
 
 
-def dual_norm(vectors, norm):
+def dual_norm(vectors: Tensor, norm: float) -> Tensor:
     """``max v.d`` over ``|d|_norm <= 1``: the q-norm with 1/p + 1/q = 1.
 
     >>> dual_norm(torch.tensor([3.0, -4.0]), math.inf).item()
@@ -154,7 +160,16 @@ def dual_norm(vectors, norm):
     return scale[..., 0] * torch.linalg.vector_norm(vectors / scale, ord=dual, dim=-1)
 
 
-def random_points(centres, radius, *, norm, count, generator, low=-math.inf, high=math.inf):
+def random_points(
+    centres: Tensor,
+    radius: float,
+    *,
+    norm: float,
+    count: int,
+    generator: torch.Generator,
+    low: float = -math.inf,
+    high: float = math.inf,
+) -> Tensor:
     """Points drawn uniformly from the ball (then projected onto the range), drawn on the CPU and moved.
 
     Draw number r is the same whatever `count` is.
@@ -180,7 +195,9 @@ def random_points(centres, radius, *, norm, count, generator, low=-math.inf, hig
 
 
 # -- attacks ------------------------------------------------------------------------------------------------------
-def fgsm(loss, centres, *, radius, norm, low=-math.inf, high=math.inf):
+def fgsm(
+    loss: Loss, centres: Tensor, *, radius: float, norm: float, low: float = -math.inf, high: float = math.inf
+) -> Tensor:
     """One steepest step of full length from the centre (Goodfellow et al. 2015; l2 as well as l_inf).
 
     Parameters
@@ -205,7 +222,17 @@ def fgsm(loss, centres, *, radius, norm, low=-math.inf, high=math.inf):
     return project(centres + step, centres, radius, norm=norm, low=low, high=high)
 
 
-def pgd(loss, centres, starts, *, radius, norm, step_sizes, low=-math.inf, high=math.inf):
+def pgd(
+    loss: Loss,
+    centres: Tensor,
+    starts: Tensor,
+    *,
+    radius: float,
+    norm: float,
+    step_sizes: Sequence[float],
+    low: float = -math.inf,
+    high: float = math.inf,
+) -> Attack:
     """Projected steepest ascent from every start at once (Madry et al. 2018); the best point of all is kept.
 
     The candidates are all starts and all iterates. A longer schedule with the same beginning, more starts, or a larger
@@ -221,7 +248,7 @@ def pgd(loss, centres, starts, *, radius, norm, step_sizes, low=-math.inf, high=
     radius, norm, low, high
         As :func:`project`.
     step_sizes : sequence of float
-        One a step.
+        One a step; negative ones lead downhill, for controls.
 
     Returns
     -------
@@ -230,14 +257,14 @@ def pgd(loss, centres, starts, *, radius, norm, step_sizes, low=-math.inf, high=
     Raises
     ------
     ValueError
-        If the starts do not fit the centres, a step size is negative or NaN, the loss does not give one value a point
+        If the starts do not fit the centres, a step size is not finite, the loss does not give one value a point
         or does not depend on them, or as :func:`project`.
     """
     nearest = _projection(centres, radius, norm, low, high)
     if starts.shape[1:] != centres.shape or len(starts) == 0:
         raise ValueError(f"starts has shape {tuple(starts.shape)}, expected (count >= 1, {tuple(centres.shape)})")
-    if not all(size >= 0 for size in step_sizes):
-        raise ValueError(f"step_sizes are {list(step_sizes)}, expected numbers >= 0")
+    if not all(math.isfinite(size) for size in step_sizes):
+        raise ValueError(f"step_sizes are {list(step_sizes)}, expected finite numbers")
     points = nearest(starts).detach()
     best = None
     for size in step_sizes:
@@ -248,7 +275,17 @@ def pgd(loss, centres, starts, *, radius, norm, step_sizes, low=-math.inf, high=
     return _best(*_better(best, points, _values(loss, points)))
 
 
-def random_search(loss, centres, *, radius, norm, draws, generator, low=-math.inf, high=math.inf):
+def random_search(
+    loss: Loss,
+    centres: Tensor,
+    *,
+    radius: float,
+    norm: float,
+    draws: int,
+    generator: torch.Generator,
+    low: float = -math.inf,
+    high: float = math.inf,
+) -> Attack:
     """The best of `draws` random points: an attack without gradients.
 
     Parameters
@@ -277,7 +314,7 @@ def random_search(loss, centres, *, radius, norm, draws, generator, low=-math.in
 
 
 # -- what is attacked ---------------------------------------------------------------------------------------------
-def supervised_losses(features, labels, weights, bias):
+def supervised_losses(features: Tensor, labels: Tensor, weights: Tensor, bias: Tensor) -> Tensor:
     """Cross-entropy of a linear classifier.
 
     Parameters
@@ -297,7 +334,9 @@ def supervised_losses(features, labels, weights, bias):
     return logits.logsumexp(dim=-1) - chosen
 
 
-def anchor_losses(anchors, positives, negatives, *, temperature, weight):
+def anchor_losses(
+    anchors: Tensor, positives: Tensor, negatives: Tensor, *, temperature: float, weight: float
+) -> Tensor:
     """InfoNCE of attacked anchors; positives and negatives stay clean.
 
     ``-z.z+/t + log(exp(z.z+/t) + weight/K sum_k exp(z.z_k/t))``: the positive is in the denominator.
@@ -325,7 +364,7 @@ def anchor_losses(anchors, positives, negatives, *, temperature, weight):
 
 
 # -- closed forms -------------------------------------------------------------------------------------------------
-def cap_half_angle(radius, length):
+def cap_half_angle(radius: float, length: Tensor) -> Tensor:
     """Half angle of the cap ``(x + d)/|x + d|``, ``|d|_2 <= radius < |x|``: arcsin(radius / |x|).
 
     Raises
@@ -339,7 +378,7 @@ def cap_half_angle(radius, length):
     return torch.arcsin(radius / length)
 
 
-def cap_maximum(vectors, axes, half_angle):
+def cap_maximum(vectors: Tensor, axes: Tensor, half_angle: Tensor) -> Tensor:
     """Largest inner product with a unit vector within an angle of an axis: ``|v| cos(max(0, angle - half_angle))``.
 
     Parameters

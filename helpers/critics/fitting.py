@@ -10,20 +10,24 @@ value is read on pairs it has never seen. Read in-sample, a critic that memorise
 
 import contextlib
 import math
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from helpers import training
 from helpers.information import estimators
 from helpers.networks import encoders
 
+Critic = Callable[[Tensor, Tensor], Tensor]
+Draw = Callable[[int, torch.Generator], tuple[Tensor, Tensor]]
 NEVER = -1e9  # "minus infinity" of a class critic: finite, so that products with zero stay zero
 
 
 # -- closed forms -----------------------------------------------------------------------------------------------
-def table_critic(table):
+def table_critic(table: Tensor) -> Critic:
     """A critic on finite alphabets: looks scores up.
 
     Parameters
@@ -48,7 +52,7 @@ def table_critic(table):
     return critic
 
 
-def class_critic(prior):
+def class_critic(prior: Tensor) -> Critic:
     """The optimal critic of same-class pairs: ``-ln p_c`` inside class c, ``NEVER`` across classes.
 
     Parameters
@@ -63,7 +67,7 @@ def class_critic(prior):
     return table_critic(torch.full((len(prior), len(prior)), NEVER, dtype=prior.dtype).diagonal_scatter(-prior.log()))
 
 
-def gaussian_critic(correlation):
+def gaussian_critic(correlation: float) -> Critic:
     """``ln r`` of independent coordinate pairs of standard normals with one correlation.
 
     Parameters
@@ -125,7 +129,7 @@ class Joint(nn.Module):
         return self.rest(hidden).squeeze(-1)
 
 
-def separable(widths, second_widths=None, *, seed):
+def separable(widths: Sequence[int], second_widths: Sequence[int] | None = None, *, seed: int) -> Separable:
     """A separable critic with ReLU perceptrons.
 
     Parameters
@@ -157,7 +161,7 @@ def separable(widths, second_widths=None, *, seed):
         return Separable(*(encoders.perceptron(w, batch_norm=False) for w in (widths, second_widths)))
 
 
-def joint(first, second, *, hidden, seed):
+def joint(first: int, second: int, *, hidden: Sequence[int], seed: int) -> Joint:
     """A joint critic: a ReLU perceptron on (x, y).
 
     Parameters
@@ -185,24 +189,24 @@ def joint(first, second, *, hidden, seed):
     return Joint(inlet, nn.Sequential(nn.ReLU(), *rest), first)
 
 
-def infonce_objective(scores):
+def infonce_objective(scores: Tensor) -> Tensor:
     """What :func:`fit` maximises unless told otherwise: the mean InfoNCE value of the batches, in nats."""
     return estimators.values("infonce", scores).mean()
 
 
 def fit(
-    critic,
-    draw,
+    critic: nn.Module,
+    draw: Draw,
     *,
-    steps,
-    pairs,
-    candidates,
-    learning_rate,
-    seed,
-    objective=infonce_objective,
-    weight_decay=0.0,
-    device="cpu",
-):
+    steps: int,
+    pairs: int,
+    candidates: int,
+    learning_rate: float,
+    seed: int,
+    objective: Callable[[Tensor], Tensor] = infonce_objective,
+    weight_decay: float = 0.0,
+    device: torch.device | str = "cpu",
+) -> Tensor:
     """Train a critic with Adam on fresh pairs at every step, through ``training.fit``.
 
     Parameters
@@ -246,7 +250,18 @@ def fit(
     return -torch.tensor(training.fit(critic, loss, partial(draw, pairs), epochs=steps, **options))
 
 
-def read(critic, draw, *, batches, candidates, seed, method="infonce", device="cpu", block=1024, **options):
+def read(
+    critic: Critic,
+    draw: Draw,
+    *,
+    batches: int,
+    candidates: int,
+    seed: int,
+    method: str = "infonce",
+    device: torch.device | str = "cpu",
+    block: int = 1024,
+    **options: Any,
+) -> estimators.Estimate:
     """The value of a fixed critic on fresh pairs, with its standard error over batches.
 
     Parameters
@@ -276,20 +291,20 @@ def read(critic, draw, *, batches, candidates, seed, method="infonce", device="c
 
 
 def post_training_information(
-    critic,
-    train,
-    held_out,
+    critic: nn.Module,
+    train: Draw,
+    held_out: Draw,
     *,
-    steps,
-    pairs,
-    candidates,
-    batches,
-    read_candidates,
-    learning_rate=1e-3,
-    weight_decay=0.0,
-    seed,
-    device="cpu",
-):
+    steps: int,
+    pairs: int,
+    candidates: int,
+    batches: int,
+    read_candidates: int,
+    learning_rate: float = 1e-3,
+    weight_decay: float = 0.0,
+    seed: int,
+    device: torch.device | str = "cpu",
+) -> estimators.Estimate:
     """Mutual information between frozen features, read after training: fit on training pairs, report held-out ones.
 
     Parameters
@@ -317,7 +332,7 @@ def post_training_information(
     return read(critic, held_out, batches=batches, candidates=read_candidates, seed=read_seed, device=device)
 
 
-def same_class_pairs(features, labels):
+def same_class_pairs(features: Tensor, labels: Tensor) -> Draw:
     """Draws pairs of rows of one class: anchor uniform over all rows, partner uniform over the anchor's class.
 
     Parameters
@@ -346,7 +361,7 @@ def same_class_pairs(features, labels):
     return draw
 
 
-def in_order(first, second):
+def in_order(first: Tensor, second: Tensor) -> Draw:
     """Hands out given pairs one after the other, each once; for reading held-out pairs without replacement.
 
     Raises

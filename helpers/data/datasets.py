@@ -9,15 +9,18 @@ import gzip
 import hashlib
 import http.client
 import io
+import os
 import sys
 import tarfile
 import urllib.request
 import zlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.datasets import load_digits
 
 from helpers import files
@@ -26,6 +29,8 @@ REPOSITORY = Path(__file__).resolve().parents[2] / "data" / "fashion-mnist"
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 TIMEOUT_SECONDS = 60
 BLOCK = 1 << 18
+Folder = str | os.PathLike[str]
+Report = Callable[[int, int | None], None]
 
 # SHA-256 and size of the *uncompressed* content: the compressed files of Debian and of the authors differ in their
 # gzip header only (the authors' MD5s, once their header is put back onto Debian's files, are the published ones).
@@ -70,14 +75,14 @@ class Images:
     images: np.ndarray
     labels: np.ndarray
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.labels)
 
-    def take(self, index):
+    def take(self, index: ArrayLike) -> "Images":
         """The images with these indices (or this mask), in this order."""
         return Images(self.images[index], self.labels[index])
 
-    def as_bytes(self):
+    def as_bytes(self) -> np.ndarray:
         """The images as uint8, k for k / 255, a quarter of the memory; refuses other values (``ValueError``).
 
         >>> fashion_mnist("test").as_bytes().max()
@@ -90,7 +95,7 @@ class Images:
         return rounded.astype(np.uint8)
 
 
-def split(images, rng, *, sizes):
+def split(images: Images, rng: np.random.Generator, *, sizes: Sequence[int]) -> tuple[Images, ...]:
     """Disjoint random parts of a set of images.
 
     Parameters
@@ -124,7 +129,7 @@ def split(images, rng, *, sizes):
     return tuple(images.take(order[end - size : end]) for size, end in zip(sizes, ends, strict=True))
 
 
-def digits():
+def digits() -> Images:
     """The 1,797 hand-written digits of scikit-learn (UCI), 8 x 8 pixels, in their stored order.
 
     Returns
@@ -139,7 +144,9 @@ def digits():
     return Images((bunch.images / 16).astype(np.float32), bunch.target.astype(np.int64))
 
 
-def fashion_mnist(part, *, cache=None, download=False, report=None):
+def fashion_mnist(
+    part: str, *, cache: Folder | None = None, download: bool = False, report: Report | None = None
+) -> Images:
     """Fashion-MNIST (Xiao, Rasul and Vollgraf 2017), 28 x 28 pixels, ten classes.
 
     The test part travels with this repository. The training part is looked for in ``cache``, then in the folder of
@@ -193,7 +200,7 @@ def fashion_mnist(part, *, cache=None, download=False, report=None):
     return _images(images, labels, classes=10)
 
 
-def cifar10(part, *, folder=None, download=False, report=None):
+def cifar10(part: str, *, folder: Folder | None = None, download: bool = False, report: Report | None = None) -> Images:
     """CIFAR-10 (Krizhevsky 2009), 32 x 32 pixels, three colours, ten classes, from its binary version (no pickle).
 
     Only the archive ``cifar-10-binary.tar.gz`` is read, because only for the archive a checksum is published: MD5
@@ -236,7 +243,7 @@ def cifar10(part, *, folder=None, download=False, report=None):
     return parse_cifar_archive(content, CIFAR_FILES[part])
 
 
-def images(name, part, *, download=True):
+def images(name: str, part: str, *, download: bool = True) -> Images:
     """One of the large sets by the name that a table's settings give it.
 
     Parameters
@@ -269,7 +276,7 @@ IMAGE_SETS = {"fashion-mnist": fashion_mnist, "cifar-10": cifar10}
 
 
 @cache
-def byte_images(name, part):
+def byte_images(name: str, part: str) -> Images:
     """:func:`images` as uint8, a quarter of the memory; read once a process, so not to be written into.
 
     >>> byte_images("fashion-mnist", "test").images.dtype
@@ -279,7 +286,7 @@ def byte_images(name, part):
     return Images(found.as_bytes(), found.labels)
 
 
-def cache_folder():
+def cache_folder() -> Path:
     """The platform's folder for data that can be had again, with this collection's name.
 
     Raises

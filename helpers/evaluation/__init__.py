@@ -2,21 +2,18 @@
 
 from .probes import (
     Score,
-    accuracy,
     agreement,
     few_shot,
     frozen_features,
     linear_probe,
     logistic_probe,
     nearest_neighbours,
-    require_fitting,
     standardised,
 )
 from .retrieval import most_similar, retrieved
 
 __all__ = [
     "Score",
-    "accuracy",
     "agreement",
     "few_shot",
     "frozen_features",
@@ -24,7 +21,6 @@ __all__ = [
     "logistic_probe",
     "most_similar",
     "nearest_neighbours",
-    "require_fitting",
     "retrieved",
     "standardised",
 ]

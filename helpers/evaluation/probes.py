@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
+from torch import Tensor, nn
 from torch.nn import functional
 
-from helpers import training
+from helpers import statistics, training
 from helpers.networks import encoders
 
 
@@ -29,7 +31,14 @@ class Score:
     standard_error: float
 
 
-def frozen_features(model, images, *, device="cpu", batch=2048, outputs=False):
+def frozen_features(
+    model: nn.Module,
+    images: ArrayLike | Tensor,
+    *,
+    device: torch.device | str = "cpu",
+    batch: int = 2048,
+    outputs: bool = False,
+) -> np.ndarray:
     """Features of a frozen encoder.
 
     Parameters
@@ -55,7 +64,7 @@ def frozen_features(model, images, *, device="cpu", batch=2048, outputs=False):
     return torch.cat(parts).double().numpy()
 
 
-def standardised(train, *others, floor=0.05):
+def standardised(train: np.ndarray, *others: np.ndarray, floor: float = 0.05) -> list[np.ndarray]:
     """Centre and scale columns by the mean and by the standard deviation plus ``floor`` of the training part.
 
     The floor, in units of the largest standard deviation, keeps dead coordinates from being blown up.
@@ -72,7 +81,9 @@ def standardised(train, *others, floor=0.05):
     return [(part - train.mean(axis=0)) / scale for part in (train, *others)]
 
 
-def logistic_probe(train, train_labels, test, test_labels, *, strength=1.0):
+def logistic_probe(
+    train: np.ndarray, train_labels: ArrayLike, test: np.ndarray, test_labels: ArrayLike, *, strength: float = 1.0
+) -> Score:
     """Accuracy of multinomial logistic regression on standardised frozen features.
 
     Parameters
@@ -102,8 +113,18 @@ def logistic_probe(train, train_labels, test, test_labels, *, strength=1.0):
 
 
 def linear_probe(
-    train, train_labels, test, test_labels, *, epochs, batch, learning_rate, weight_decay, seed, device="cpu"
-):
+    train: np.ndarray,
+    train_labels: np.ndarray,
+    test: np.ndarray,
+    test_labels: np.ndarray,
+    *,
+    epochs: int,
+    batch: int,
+    learning_rate: float,
+    weight_decay: float,
+    seed: int,
+    device: torch.device | str = "cpu",
+) -> Score:
     """Accuracy of multinomial logistic regression on standardised frozen features, by Adam, at its last epoch.
 
     Where :func:`logistic_probe` finds the optimum, this stops after some epochs; on many or wide features it
@@ -151,7 +172,15 @@ def linear_probe(
     return accuracy(predicted, test_labels)
 
 
-def nearest_neighbours(train, train_labels, test, test_labels, *, neighbours=5, metric="cosine"):
+def nearest_neighbours(
+    train: np.ndarray,
+    train_labels: ArrayLike,
+    test: np.ndarray,
+    test_labels: ArrayLike,
+    *,
+    neighbours: int = 5,
+    metric: str = "cosine",
+) -> Score:
     """Accuracy of a majority vote among the nearest training features.
 
     Parameters
@@ -170,7 +199,16 @@ def nearest_neighbours(train, train_labels, test, test_labels, *, neighbours=5, 
     return accuracy(votes.predict(test), test_labels)
 
 
-def few_shot(train, train_labels, test, test_labels, rng, *, shots, draws=50):
+def few_shot(
+    train: np.ndarray,
+    train_labels: ArrayLike,
+    test: np.ndarray,
+    test_labels: ArrayLike,
+    rng: np.random.Generator,
+    *,
+    shots: int,
+    draws: int = 50,
+) -> Score:
     """Accuracy of the nearest class mean (cosine) when only a few labels of each class are known.
 
     Where a probe on many labels is saturated, this still tells encoders apart; nothing is fitted.
@@ -211,11 +249,11 @@ def few_shot(train, train_labels, test, test_labels, rng, *, shots, draws=50):
         mean = train[rng.permuted(np.tile(members, (draws, 1)), axis=1)[:, :shots]].mean(axis=1)
         means.append(mean / np.linalg.norm(mean, axis=-1, keepdims=True))
     scores = np.einsum("md,cbd->bmc", test, np.stack(means), optimize=True)
-    accuracy = np.mean(names[scores.argmax(-1)] == test_labels, axis=1)
-    return Score(float(accuracy.mean()), float(accuracy.std(ddof=1) / math.sqrt(draws)))
+    mean, error = statistics.mean_se(np.mean(names[scores.argmax(-1)] == test_labels, axis=1))
+    return Score(float(mean), float(error))
 
 
-def agreement(first, second):
+def agreement(first: ArrayLike, second: ArrayLike) -> Score:
     """Adjusted Rand index of two clusterings (Hubert and Arabie 1985), with its jackknife standard error.
 
     Parameters
@@ -262,7 +300,7 @@ def _adjusted(together, first, second, size):
     return np.where(flat, 1.0, (together - expected) / np.where(flat, 1.0, largest - expected))
 
 
-def accuracy(predicted, labels):
+def accuracy(predicted: np.ndarray, labels: np.ndarray) -> Score:
     """Share of predictions that are right, with its binomial standard error.
 
     >>> accuracy(np.array([0, 1, 1, 1]), np.array([0, 1, 1, 0]))

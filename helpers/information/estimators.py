@@ -20,13 +20,17 @@ and doubles as a training objective; :func:`from_pairs` needs memory for one blo
 """
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from helpers import losses, validation
 
+Critic = Callable[[Tensor, Tensor], Tensor]
 METHODS = ("infonce", "nwj", "tuba", "dv", "smile", "js")
 LOWER_BOUNDS = ("infonce", "nwj", "tuba", "js")
 
@@ -60,12 +64,12 @@ class Estimate:
     unit: str = "nats"
 
     @property
-    def ceiling(self):
+    def ceiling(self) -> float:
         """``ln K``, the largest InfoNCE value at this number of candidates."""
         return math.log(self.candidates)
 
 
-def values(method, scores, *, clip=None, log_baseline=None):
+def values(method: str, scores: Tensor, *, clip: float | None = None, log_baseline: Tensor | None = None) -> Tensor:
     """Value of every batch; plain differentiable torch.
 
     Parameters
@@ -106,7 +110,7 @@ def values(method, scores, *, clip=None, log_baseline=None):
     return _combined(method, positive, log_sum - math.log(scores.shape[-1] * (scores.shape[-1] - 1)))
 
 
-def jensen_shannon_objective(scores):
+def jensen_shannon_objective(scores: Tensor) -> Tensor:
     """``-mean softplus(-s_ii) - mean_{i != j} softplus(s_ij)`` of every batch: trains a critic towards ln r.
 
     Parameters
@@ -130,7 +134,7 @@ def jensen_shannon_objective(scores):
     return -functional.softplus(-positive).mean(-1) - everything / (count * (count - 1))
 
 
-def from_scores(method, scores, **options):
+def from_scores(method: str, scores: Tensor, **options: Any) -> Estimate:
     """The estimate of independent batches of scores.
 
     Parameters
@@ -151,7 +155,17 @@ def from_scores(method, scores, **options):
         return summary(method, values(method, scores, **options).reshape(-1), scores.shape[-1])
 
 
-def from_pairs(method, critic, first, second, *, anchors=None, block=1024, clip=None, baseline=None):
+def from_pairs(
+    method: str,
+    critic: Critic,
+    first: Tensor,
+    second: Tensor,
+    *,
+    anchors: int | None = None,
+    block: int = 1024,
+    clip: float | None = None,
+    baseline: Callable[[Tensor], Tensor] | None = None,
+) -> Estimate:
     """The estimate of a critic on independent batches of pairs, in memory for ``block * block`` scores.
 
     Parameters
@@ -197,7 +211,7 @@ def from_pairs(method, critic, first, second, *, anchors=None, block=1024, clip=
     return summary(method, torch.stack(batches), count)
 
 
-def sweep(scores):
+def sweep(scores: Tensor) -> Tensor:
     """InfoNCE for every K = 1..n from one set of scores, in one batched pass.
 
     The anchor of row i meets the candidates i, i+1, ..., i+K-1 (cyclically): K - 1 negatives that are independent of
@@ -225,7 +239,7 @@ def sweep(scores):
     return log_counts - (rolled.logcumsumexp(-1) - rolled[..., :1]).mean(-2)
 
 
-def block_sweep(critic, first, second, candidates):
+def block_sweep(critic: Critic, first: Tensor, second: Tensor, candidates: Sequence[int]) -> list[Estimate]:
     """InfoNCE at several K from one sample of N pairs, cut into N / K batches at each K.
 
     Cheaper than :func:`sweep` where only a few K are wanted. Where K doubles, each anchor is scored against the other
@@ -270,7 +284,7 @@ def block_sweep(critic, first, second, candidates):
     return found
 
 
-def shortfall(scores):
+def shortfall(scores: Tensor) -> Tensor:
     """Mean score of the positives minus :func:`sweep`, for every K = 1..n.
 
     With the critic ``ln r`` its expectation is the gap ``I - I*_K``, and its variance is far below that of the value:
@@ -291,7 +305,7 @@ def shortfall(scores):
     return scores.diagonal(dim1=-2, dim2=-1).mean(-1)[..., None] - sweep(scores)
 
 
-def summary(method, batches, candidates):
+def summary(method: str, batches: Tensor, candidates: int) -> Estimate:
     """The estimate of values of independent batches.
 
     Parameters

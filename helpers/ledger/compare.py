@@ -63,8 +63,10 @@ def by_id(old, new):
         for kind, key in (("checks", "name"), ("controls", "breaks")):
             before = {(entry[key], entry.get("check")): entry for entry in old[claim_id][kind]}
             after = {(entry[key], entry.get("check")): entry for entry in new[claim_id][kind]}
-            found += [f"{claim_id}: {kind[:-1]} {name!r} is gone" for name, _ in before.keys() - after.keys()]
-            found += [f"{claim_id}: {kind[:-1]} {name!r} is new" for name, _ in after.keys() - before.keys()]
+            for said, one, other in (("gone", before, after), ("new", after, before)):
+                for name, check in sorted(one.keys() - other.keys(), key=str):
+                    of = f" of {check!r}" if check else ""
+                    found.append(f"{claim_id}: {kind[:-1]} {name!r}{of} is {said}")
             for label in sorted(before.keys() & after.keys(), key=str):
                 _entries(found, f"{claim_id} {kind[:-1]}", [before[label]], [after[label]])
     return found

@@ -10,6 +10,7 @@ import symtable
 from pathlib import Path
 
 from helpers import figures, runtime
+from helpers.files import ROOT
 
 from . import cards
 from .claims import Ledger
@@ -36,12 +37,18 @@ def open_notebook(name, *, place="essay"):
     Raises
     ------
     ValueError
-        If the card cannot be used (``cards.CardError``), or an environment variable holds something unknown.
+        If the card cannot be used (``cards.CardError``), an environment variable holds something unknown, or the
+        notebook stands in another clone than the helpers it imports.
     """
     if place not in cards.PLACES:
         raise ValueError(f"place is {place!r}, expected {' or '.join(cards.PLACES)}")
     run, card = runtime.current(), cards.load(name, folder=cards.FOLDER)
     folder = cards.FOLDER / "appendix" if place == "appendix" else cards.FOLDER
+    here = Path.cwd()
+    if (here / f"{name}.ipynb").exists() and here.resolve() != folder.resolve():
+        raise ValueError(
+            f"this notebook stands in {here}, but its helpers come from {ROOT}: use that clone's own set-up"
+        )
     guard = None if run.strict else _watch(folder / f"{name}.ipynb")
     figures.use_style()
     ledger = Ledger(card, run, place=place, guard=guard)
@@ -129,8 +136,10 @@ def _watch(path):
         watch.ends()
 
     for event, hook in (("pre_run_cell", starts), ("post_run_cell", ends)):
-        for old in [f for f in shell.events.callbacks[event] if getattr(f, "__module__", "") == __name__]:
-            shell.events.unregister(event, old)  # the set-up cell was run again
+        for old in [f for f in shell.events.callbacks[event] if hasattr(f, "watch")]:
+            shell.events.unregister(event, old)  # the set-up cell is run again: the names are still there
+            watch.setters, watch.source, watch.group = old.watch.setters, old.watch.source, old.watch.group
+        hook.watch = watch
         shell.events.register(event, hook)
     return watch.check
 

@@ -83,6 +83,9 @@ def quantile(*, comparisons=1, trials=None):
     return float(-special.ndtri(tail) if trials is None else -special.stdtrit(trials - 1, tail))
 
 
+_BOUNDS = {"tolerance", "gradient_tolerance", "threshold", "bias", "diameter", "resolution"}
+
+
 def _rule(method):
     """A rule that says which check it was when its data cannot be judged, and in a live session records a failure."""
 
@@ -91,6 +94,8 @@ def _rule(method):
         if any(check["name"] == name for check in self.checks):
             raise ValueError(f"{self.id} has two checks named {name!r}")
         try:
+            # a bound that was computed may come as an array or a tensor of one entry
+            options |= {key: float(options[key]) for key in _BOUNDS & options.keys() if options[key] is not None}
             with np.errstate(all="ignore"):  # what is not finite is said in words, below
                 method(self, name, *data, **options)
         except Unusable as error:
@@ -516,7 +521,7 @@ def _shown_controls(check, controls):
     repaired = check["rule"] == "counterexample"
     kind, word = ("repaired", "holds as it must") if repaired else ("control", "fails as it must")
     bad = [control for control in controls if not control["fails"]]
-    good = sorted((control for control in controls if control["fails"]), key=lambda c: miss(check, c))
+    good = sorted((control for control in controls if control["fails"]), key=lambda c: nearness(check, c))
     lines = []
     for control in bad:
         shown = comparison(check | {"measured": control["measured"], "threshold": control["threshold"]})
@@ -539,6 +544,11 @@ def miss(check, control):
     if check["rule"] in ("inequality", "empirical"):
         return 1 + (threshold - measured) / abs(threshold) if threshold else math.inf
     return measured / threshold if threshold else math.inf
+
+
+def nearness(check, control):
+    """What orders controls by :func:`miss`, to one digit and then by name: rounding must not choose which is shown."""
+    return float(f"{miss(check, control):.0e}"), control["breaks"]
 
 
 # -- machinery ------------------------------------------------------------------------------------------

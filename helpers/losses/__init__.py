@@ -16,6 +16,7 @@ from .features import (
     supcon_across,
     unequal,
 )
+from .modules import CLIP, InfoNCE, NTXent, SigLIP, SupCon
 from .scores import (
     bank_infonce_from_scores,
     clip_from_scores,
@@ -28,7 +29,12 @@ from .scores import (
 )
 
 __all__ = [
+    "CLIP",
     "REDUCTIONS",
+    "InfoNCE",
+    "NTXent",
+    "SigLIP",
+    "SupCon",
     "bank_infonce",
     "bank_infonce_from_scores",
     "clip",

@@ -1,7 +1,6 @@
 """What a softmax loss needs to know about an anchor: log-sums over its positives and over the others.
 
-The positives stay out of the other sum, so that nothing cancels where the others hardly count. Sums over parts of the
-candidates join to sums over all of them, which is how tiles are added up. Plain torch.
+The positives stay out of the other sum, so that nothing cancels where the others hardly count. Plain torch.
 """
 
 import math
@@ -69,12 +68,6 @@ def sums(logits, positives, weights):
         logits.masked_fill(~positives, 0.0).sum(-1),
         positives.expand_as(logits).sum(-1, dtype=logits.dtype),
     )
-
-
-def joined(pieces):
-    """:class:`Sums` over all candidates from those over parts of them."""
-    others, positives, total, count = (torch.stack(values) for values in zip(*pieces, strict=True))
-    return Sums(log_sum(others, 0), log_sum(positives, 0), total.sum(0), count.sum(0))
 
 
 def loss(sums, *, form, positive_in_denominator):

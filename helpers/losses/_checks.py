@@ -70,7 +70,12 @@ def require_numbers(name, values):
 
 def require_finite_rows(name, features):
     """Raise ``ValueError`` for a matrix with a NaN or an infinity, naming the first bad rows."""
-    if not any_true(~torch.isfinite(features.detach().sum(dtype=_precision.summed(features.dtype)))):
+    try:
+        if math.isfinite(features.detach().sum(dtype=_precision.summed(features.dtype)).item()):
+            return
+    except RuntimeError as error:
+        if "vmap" not in str(error):
+            raise
         return
     bad = ~torch.isfinite(features.detach()).all(-1)
     if any_true(bad):  # a sum may overflow over finite rows

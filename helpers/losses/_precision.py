@@ -1,5 +1,7 @@
 """In which precision the losses compute: half precision is summed in float32, whatever autocast would do."""
 
+import contextlib
+
 import torch
 
 
@@ -19,4 +21,5 @@ def full(values):
 
 def without_autocast(like):
     """Context in which matrix products keep the precision of their arguments, on the device of a tensor."""
-    return torch.autocast(like.device.type, enabled=False)
+    device = like.device.type
+    return torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else contextlib.nullcontext()

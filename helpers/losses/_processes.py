@@ -33,10 +33,24 @@ def gather(rows):
     """
     if processes() == 1:
         return rows
-    if not rows.is_floating_point():
-        everyone = [torch.empty_like(rows) for _ in range(processes())]
-        group.all_gather(everyone, rows.contiguous())
-        return torch.cat(everyone)
-    from torch.distributed.nn.functional import all_gather  # not there in every build of torch
+    return _Gather.apply(rows) if rows.is_floating_point() else _everyone(rows.contiguous())
 
-    return torch.cat(all_gather(rows))
+
+def _everyone(rows):
+    found = [torch.empty_like(rows) for _ in range(processes())]
+    group.all_gather(found, rows)
+    return torch.cat(found)
+
+
+class _Gather(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, rows):
+        ctx.rows = len(rows)
+        return _everyone(rows.contiguous())
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable  # a second derivative would miss the other processes' parts
+    def backward(ctx, upstream):
+        total = upstream.contiguous().clone()
+        group.all_reduce(total)
+        return total[ctx.rows * rank() : ctx.rows * (rank() + 1)]

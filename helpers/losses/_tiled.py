@@ -28,6 +28,7 @@ TWICE_DIFFERENTIABLE = 1024
 # Bytes of one block of scores: it should stay in a core's cache, or fill a card.
 CPU_BYTES, CUDA_BYTES = 2**22, 2**29
 LOG2E, LN2 = math.log2(math.e), math.log(2.0)
+FORWARD_MODE = "a forward-mode derivative or a transform of torch.func"
 
 
 # -- the three sweeps ---------------------------------------------------------------------------------------
@@ -133,7 +134,7 @@ def any_kernel(anchors, candidates, _, *, log_kernel, positive_in_denominator, s
     `log_kernel` maps (m, d) and (n, d) to (m, n); other arguments and results as in :func:`one_direction`.
     """
     n = len(anchors)
-    _check_kernel(log_kernel, anchors, candidates)
+    require_kernel(log_kernel, anchors, candidates)
     gradients = [torch.zeros_like(features) for features in (anchors, candidates)] if derivatives else (None, None)
     value = anchors.new_zeros((), dtype=torch.float64)
     height = max(1, rows_of_a_block(n, anchors) // 4)  # autograd keeps a few blocks
@@ -156,9 +157,10 @@ def any_kernel(anchors, candidates, _, *, log_kernel, positive_in_denominator, s
     return value, *gradients
 
 
-def _check_kernel(log_kernel, anchors, candidates):
+def require_kernel(log_kernel, anchors, candidates):
+    """Raise ``ValueError`` for a kernel that gives another shape, or holds learnt numbers."""
     with torch.enable_grad():
-        sample = log_kernel(anchors[:1], candidates)
+        sample = log_kernel(anchors[:1].detach(), candidates.detach())
     if sample.shape != (1, len(candidates)):
         raise ValueError(
             f"log_kernel gives {tuple(sample.shape)} for one anchor and {len(candidates)} candidates, "
@@ -289,9 +291,14 @@ def _references(largest, positive, positive_in_denominator):
 def _bound(exponents, candidates):
     norms = [torch.linalg.vector_norm(features, dim=1).max() for features in (exponents, candidates)]
     bound = float(norms[0] * norms[1])
-    if not math.isfinite(bound):
-        raise ValueError(f"inner products divided by the temperature leave the range of {candidates.dtype}")
+    require_range(bound, candidates.dtype)
     return bound
+
+
+def require_range(bound, dtype):
+    """Raise ``ValueError`` if exponents are not finite."""
+    if not math.isfinite(bound):
+        raise ValueError(f"inner products divided by the temperature leave the range of {dtype}")
 
 
 def _row_products(first, second):
@@ -322,13 +329,14 @@ def _bytes_at_hand(like):
 
 
 # -- autograd -----------------------------------------------------------------------------------------------
-def scalar(sweep, dense, features, temperature):
+def scalar(sweep, dense, features, temperature, scale):
     """A loss of features whose gradients are formed while it is computed, as a differentiable scalar.
 
     Parameters
     ----------
     sweep : callable
-        ``sweep(*features, temperature, derivatives=)`` returns the value and the gradient of every input in turn.
+        ``sweep(*features, temperature, scale=, derivatives=)`` returns the value and the gradient of every input in
+        turn.
     dense : callable
         ``dense(*features, temperature)``, the same value from the n by n scores: it gives second derivatives,
         forward-mode derivatives and the transforms of ``torch.func``, up to `TWICE_DIFFERENTIABLE` anchors.
@@ -336,6 +344,8 @@ def scalar(sweep, dense, features, temperature):
         In float32 or float64.
     temperature : float or Tensor, scalar
         A tensor may be learnt.
+    scale : float
+        Multiplies the sum of the losses.
 
     Returns
     -------
@@ -350,12 +360,12 @@ def scalar(sweep, dense, features, temperature):
     """
     inputs = (*features, temperature) if isinstance(temperature, torch.Tensor) else features
     if transformed(inputs):
-        require_few("a forward-mode derivative or a transform of torch.func", inputs, dense)
+        require_few(FORWARD_MODE, inputs, dense)
         return dense(*features, temperature)
     wanted = [value.requires_grad and torch.is_grad_enabled() for value in inputs]
     with torch.no_grad(), _precision.without_autocast(features[0]):
         plain = [value.detach().contiguous() for value in features]
-        value, *gradients = sweep(*plain, float(temperature), derivatives=any(wanted))
+        value, *gradients = sweep(*plain, float(temperature), scale=scale, derivatives=any(wanted))
         value = value.to(plain[0].dtype)
         if not any(wanted):
             return value

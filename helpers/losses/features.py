@@ -3,13 +3,13 @@
 The conventions are those of :mod:`.scores`: anchors are rows, what a denominator holds is said by the caller. A mean or
 sum over the plain batch has its gradient formed tile by tile in the forward pass (:mod:`._tiled`), so that 65,536 pairs
 fit; with a queue, weights, labels, several processes or ``reduction="none"`` the backward pass computes the tiles again
-(:mod:`._streamed`).
+(:mod:`._streamed`). Second derivatives, forward mode and ``torch.func`` hold all scores.
 
 Options that several losses share:
 
 * ``reduction`` -- "mean" or "sum" over anchors, or "none" for the vector.
-* ``queue`` -- Tensor (q, d): further candidates, after the batch's, that are nobody's positive (He et al. 2020), in any
-  floating dtype.
+* ``queue`` -- Tensor (q, d), q >= 0, in any floating dtype: further candidates, after the batch's, that are nobody's
+  positive (He et al. 2020).
 * ``weights`` -- callable that maps anchor numbers, (h, 1), and candidate numbers, (1, w), to constant weights that
   broadcast to (h, w), boolean or >= 0. They multiply the candidate's exponential in the denominator; 0 leaves the pair
   out. A designated positive weighs 1. See :func:`unequal`.
@@ -25,7 +25,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from . import _anchors, _checks, _precision, _processes, _streamed, _tiled
+from . import _anchors, _block, _checks, _precision, _processes, _streamed, _tiled
 from ._checks import Number
 from .scores import clip_from_scores, infonce_from_scores, ntxent_from_scores
 
@@ -84,15 +84,15 @@ def infonce(
     >>> round(infonce(features, features, queue=torch.zeros(7, 3), **options).exp().item(), 4)
     12.0
     """
-    anchors, candidates = _features(anchors, candidates, paired=positive is None)
+    plain = positive is None and _plain(reduction, queue, weights, gather_distributed)
+    anchors, candidates = _features(anchors, candidates, paired=positive is None, plain=plain)
     temperature = _scalar("temperature", temperature)
     options = {"positive_in_denominator": positive_in_denominator}
-    if positive is None and _plain(reduction, queue, weights, gather_distributed):
+    if plain:
         _checks.require_candidates(len(anchors), not positive_in_denominator)
-        sweep = functools.partial(_tiled.one_direction, scale=_scale(reduction, len(anchors)), **options)
-        return _tiled.scalar(
-            sweep, _dense(infonce_from_scores, reduction, **options), (anchors, candidates), temperature
-        )
+        rule, dense = _rule(anchors), _dense(infonce_from_scores, reduction, **options)
+        scale, sweep = _scale(reduction, len(anchors)), functools.partial(rule.one_direction, **options)
+        return rule.scalar(sweep, dense, (anchors, candidates), temperature, scale)
     if positive is not None:
         _checks.require_numbering("positive", positive, len(anchors), len(candidates))
     own = _numbers(anchors) if positive is None else positive
@@ -132,7 +132,7 @@ def bank_infonce(
     """
     (anchors, positives), (_, bank) = _features(anchors, positives), _features(anchors, bank, paired=False)
     temperature = _scalar("temperature", temperature)
-    _require_reduction(reduction)
+    require_reduction(reduction)
     pattern = _streamed.Pattern(positive=torch.full_like(_numbers(anchors), -1), weights=weights)
     options = {"positive_in_denominator": positive_in_denominator}
     return _reduced(_streamed.single_losses(anchors, bank, positives, temperature, pattern, **options), reduction)
@@ -155,15 +155,17 @@ def ntxent(
     >>> round(ntxent(torch.zeros(6, 2), **options).exp().item(), 4)
     5.0
     """
-    features, _ = _features(features, features)
+    plain = _plain(reduction, queue, weights, gather_distributed)
+    features, _ = _features(features, features, plain=plain)
     _checks.require_views(features)
     temperature = _scalar("temperature", temperature)
     options, left_out = {"positive_in_denominator": positive_in_denominator}, not include_self
-    if _plain(reduction, queue, weights, gather_distributed):
+    if plain:
         _checks.require_candidates(len(features), (not positive_in_denominator) + left_out)
         options["include_self"] = include_self
-        sweep = functools.partial(_tiled.all_views, scale=_scale(reduction, len(features)), **options)
-        return _tiled.scalar(sweep, _dense(ntxent_from_scores, reduction, **options), (features,), temperature)
+        rule, dense = _rule(features), _dense(ntxent_from_scores, reduction, **options)
+        scale, sweep = _scale(reduction, len(features)), functools.partial(rule.all_views, **options)
+        return rule.scalar(sweep, dense, (features,), temperature, scale)
     everyone, first = _everyone(features, gather_distributed)
     own, partners = first + _numbers(features), features.roll(len(features) // 2, dims=0)
     pattern = _streamed.Pattern(
@@ -193,13 +195,15 @@ def clip(
     >>> round(clip(torch.zeros(2, 3), torch.zeros(2, 3), **options).exp().item(), 4)
     16.0
     """
-    first, second = _features(first, second)
+    plain = _plain(reduction, None, weights, gather_distributed)
+    first, second = _features(first, second, plain=plain)
     temperature = _scalar("temperature", temperature)
     options = {"positive_in_denominator": positive_in_denominator}
-    if _plain(reduction, None, weights, gather_distributed):
+    if plain:
         _checks.require_candidates(len(first), not positive_in_denominator)
-        sweep = functools.partial(_tiled.two_directions, scale=_scale(reduction, 2 * len(first)), **options)
-        return _tiled.scalar(sweep, _dense(clip_from_scores, reduction, **options), (first, second), temperature)
+        rule, dense = _rule(first), _dense(clip_from_scores, reduction, **options)
+        scale, sweep = _scale(reduction, 2 * len(first)), functools.partial(rule.two_directions, **options)
+        return rule.scalar(sweep, dense, (first, second), temperature, scale)
     turned = weights if weights is None else lambda rows, columns: weights(columns, rows)
     each = []
     for anchors, candidates, chosen in ((first, second, weights), (second, first, turned)):
@@ -251,10 +255,13 @@ def kernel_infonce(
     _checks.require_candidates(len(anchors), not positive_in_denominator)
     options = {"positive_in_denominator": positive_in_denominator}
     if _plain(reduction, None, None, False):
-        scale = _scale(reduction, len(anchors))
-        sweep = functools.partial(_tiled.any_kernel, log_kernel=log_kernel, scale=scale, **options)
-        dense = _dense(infonce_from_scores, reduction, scores=log_kernel, **options)
-        return _tiled.scalar(sweep, dense, (anchors, candidates), 1.0)
+        scale, dense = (
+            _scale(reduction, len(anchors)),
+            _dense(infonce_from_scores, reduction, scores=log_kernel, **options),
+        )
+        sweep = functools.partial(_tiled.any_kernel, log_kernel=log_kernel, **options)
+        return _tiled.scalar(sweep, dense, (anchors, candidates), 1.0, scale)
+    _tiled.require_kernel(log_kernel, anchors, candidates)
     pattern = _streamed.Pattern(positive=_numbers(anchors))
     return _streamed.softmax_losses(anchors, candidates, 1.0, pattern, scores=log_kernel, form="out", **options)[0]
 
@@ -269,7 +276,7 @@ def spectral_contrastive(anchors: Tensor, candidates: Tensor, *, reduction: str)
     -2.0
     """
     anchors, candidates = _features(anchors, candidates)
-    _require_reduction(reduction)
+    require_reduction(reduction)
     _checks.require_candidates(len(anchors), 1)
     with _precision.without_autocast(anchors):
         positive, moments = torch.linalg.vecdot(anchors, candidates), candidates.T @ candidates
@@ -379,7 +386,7 @@ def supcon_across(
 
 def _supcon(anchors, everyone, pattern, reduction, gather_distributed, *, form, temperature, positive_in_denominator):
     _anchors.require_form(form)
-    _require_reduction(reduction)
+    require_reduction(reduction)
     options = {"form": form, "positive_in_denominator": positive_in_denominator}
     temperature = _scalar("temperature", temperature)
     each, count = _streamed.softmax_losses(anchors, everyone, temperature, pattern, **options)
@@ -422,7 +429,7 @@ def siglip(
     8.0
     """
     first, second = _features(first, second)
-    _require_reduction(reduction)
+    require_reduction(reduction)
     for name, value in (("scale", scale), ("bias", bias)):
         _checks.require_finite(name, _one(name, value))
     everyone, start = _everyone(second, gather_distributed)
@@ -456,9 +463,14 @@ def unequal(identities: Tensor, candidate_identities: Tensor | None = None) -> W
 # -- pieces -------------------------------------------------------------------------------------------------
 def _plain(reduction, queue, weights, gather_distributed):
     """Whether the gradient can be formed in the forward pass: a scalar of the plain batch."""
-    _require_reduction(reduction)
+    require_reduction(reduction)
     shared = gather_distributed and _processes.processes() > 1
     return reduction != "none" and queue is None and weights is None and not shared
+
+
+def _rule(anchors):
+    """Where the sweeps are: one block for few anchors, tiles for many."""
+    return _block if _block.fits(len(anchors), anchors) else _tiled
 
 
 def _everyone(rows, gather_distributed):
@@ -476,6 +488,8 @@ def _with_queue(candidates, queue):
     if queue is None:
         return candidates
     _checks.require_tensors(queue=queue)
+    if queue.shape == (0, candidates.shape[1]):  # nobody has been put into it yet
+        return candidates
     _, queue = _features(candidates, queue.to(candidates.dtype), paired=False)
     return torch.cat([candidates, queue])
 
@@ -514,7 +528,8 @@ def _one(name, value):
     return value
 
 
-def _require_reduction(reduction):
+def require_reduction(reduction):
+    """Raise ``ValueError`` for a word that is not among ``REDUCTIONS``."""
     if reduction not in REDUCTIONS:
         raise ValueError(f"reduction is {reduction!r}, expected one of {', '.join(REDUCTIONS)}")
 
@@ -523,9 +538,12 @@ def _scale(reduction, anchors):
     return 1 / anchors if reduction == "mean" else 1.0
 
 
-def _features(first, second, *, paired=True):
-    """Two sets of rows, checked, in the precision of their sums: from here on gradients add up in it."""
-    _checks.require_tensors(**{"the first argument": first, "the second argument": second})
+def _features(first, second, *, paired=True, plain=False):
+    """Two sets of rows, checked, in the precision of their sums: from here on gradients add up in it.
+
+    Of a plain batch that is one block the scores tell whether the rows are finite.
+    """
+    _checks.require_tensors(first_argument=first, second_argument=second)
     fitting = first.ndim == second.ndim == 2 and first.shape[1] == second.shape[1] and 0 not in first.shape
     if not fitting or 0 in second.shape or (paired and len(first) != len(second)):
         expected = "(n, d) twice with n, d >= 1" if paired else "(n, d) and (m, d) with n, m, d >= 1"
@@ -534,6 +552,8 @@ def _features(first, second, *, paired=True):
         raise ValueError(
             f"features are {first.dtype} on {first.device} and {second.dtype} on {second.device}, expected one of each"
         )
-    for name, features in (("first", first), ("second", second)):
-        _checks.require_finite_rows(f"the {name} features", features)
-    return _precision.full(first), _precision.full(second)
+    first, second = _precision.full(first), _precision.full(second)
+    if not (plain and _block.fits(len(first), first)):
+        _checks.require_finite_rows("the first features", first)
+        _checks.require_finite_rows("the second features", second)
+    return first, second

@@ -4,7 +4,6 @@ Between two blocks the edges are independent with one chance, so their number is
 set of pairs is equally likely. NumPy, SciPy.
 """
 
-import networkx as nx
 import numpy as np
 from scipy import sparse
 
@@ -59,17 +58,6 @@ def two_level(sizes, p_in, p_out, rng):
     chances = np.full((len(sizes), len(sizes)), float(p_out))
     np.fill_diagonal(chances, p_in)
     return sample(sizes, chances, rng), np.repeat(np.arange(len(sizes)), sizes)
-
-
-def as_networkx(adjacency, sizes):
-    """The same graph for networkx, with the attribute ``block`` that its own generator sets on the nodes."""
-    graph = nx.Graph()
-    graph.add_nodes_from(range(adjacency.shape[0]))
-    upper = sparse.triu(adjacency, k=1, format="coo")
-    graph.add_edges_from(zip(upper.row.tolist(), upper.col.tolist(), strict=True))
-    labels = np.repeat(np.arange(len(sizes)), sizes).tolist()
-    nx.set_node_attributes(graph, dict(enumerate(labels)), "block")
-    return graph
 
 
 def _pair_count(sizes, first, second):

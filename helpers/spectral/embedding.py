@@ -1,4 +1,6 @@
-"""Bottom of the normalised Laplacian of a large sparse graph: Lanczos without a factorisation, every copy found.
+"""Spectral embedding of graphs: the bottom of a Laplacian, dense or by Lanczos, and clusters of its rows.
+
+Lanczos works without a factorisation and finds every copy of a repeated eigenvalue.
 
 The smallest eigenvalues of ``I - D^(-1/2) A D^(-1/2)`` are the largest of the normalised adjacency, which Lanczos finds
 by products with a vector alone. Random graphs are expanders: a factorisation, as shift-invert needs, fills in.
@@ -7,15 +9,17 @@ The eigenvalue zero is not left to Lanczos. Its multiplicity is the number of co
 known, so they are written down and taken out. Of any other repeated eigenvalue a Krylov space holds one direction
 only, so one run may miss copies, whatever its tolerance. What a run found is therefore taken out, and another one
 starts at random in what is left, until nothing there lies below the largest value found; a bound for Lanczos with a
-random start says when that is so. Small graphs are solved densely. NumPy, SciPy.
+random start says when that is so. Small graphs are solved densely. NumPy, SciPy, scikit-learn's k-means.
 """
 
 import dataclasses
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import linalg, sparse
 from scipy.sparse import csgraph
 from scipy.sparse import linalg as sparse_linalg
+from sklearn.cluster import KMeans
 
 SOLVERS = ("auto", "dense", "lanczos")
 SMALL = 500  # nodes up to which the dense solver takes some hundredths of a second
@@ -44,12 +48,20 @@ class Embedding:
     components: int
 
 
-def bottom(adjacency, count, *, tolerance=1e-9, rng, sweeps=20_000, solver="auto"):
+def bottom(
+    adjacency: ArrayLike | sparse.sparray | sparse.spmatrix,
+    count: int,
+    *,
+    tolerance: float = 1e-9,
+    rng: np.random.Generator,
+    sweeps: int = 20_000,
+    solver: str = "auto",
+) -> Embedding:
     """Smallest eigenpairs of the normalised Laplacian of an undirected graph.
 
     Parameters
     ----------
-    adjacency : sparse array or matrix, shape (n, n)
+    adjacency : array_like, sparse array or sparse matrix, shape (n, n)
         Symmetric up to rounding, nonnegative weights; entries given twice are added up.
     count : int
         Number of eigenpairs, 1 <= count < n.
@@ -116,6 +128,112 @@ def bottom(adjacency, count, *, tolerance=1e-9, rng, sweeps=20_000, solver="auto
     return Embedding(
         np.concatenate([np.zeros(components), 1 - values]), np.hstack([known, vectors]), float(residual), components
     )
+
+
+def laplacian_eigenvectors(laplacian: ArrayLike, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Smallest eigenpairs of a graph Laplacian on the complement of the constant vector.
+
+    The constant vector is removed exactly, by working in a basis of its complement. On a disconnected graph it
+    would otherwise mix with the other eigenvectors of eigenvalue zero, and angles would mean nothing.
+
+    Parameters
+    ----------
+    laplacian : array_like, shape (..., n, n), symmetric, rows summing to zero
+    count : int
+        Number of eigenpairs, 1 <= count <= n - 1.
+
+    Returns
+    -------
+    values : ndarray, shape (..., count)
+        lambda_2 <= lambda_3 <= ... (lambda_1 = 0 belongs to the constant vector).
+    vectors : ndarray, shape (..., n, count)
+        Orthonormal columns, each summing to zero.
+
+    Raises
+    ------
+    ValueError
+        If the matrix is not square and symmetric, its rows do not sum to zero, or `count` is out of range.
+
+    >>> laplacian_eigenvectors(3 * np.eye(3) - 1, 2)[0].round(12)
+    array([3., 3.])
+    """
+    laplacian = np.asarray(laplacian, dtype=float)
+    if laplacian.ndim < 2 or laplacian.shape[-1] != laplacian.shape[-2]:
+        raise ValueError(f"laplacian has shape {laplacian.shape}, expected (..., n, n)")
+    n = laplacian.shape[-1]
+    size = np.abs(laplacian).max(initial=1.0)
+    rounding = 64 * np.finfo(float).eps * n * size
+    if np.abs(laplacian - np.swapaxes(laplacian, -1, -2)).max() > rounding:
+        raise ValueError("laplacian is not symmetric: symmetrise the weights first")
+    if np.abs(laplacian.sum(-1)).max() > rounding:
+        raise ValueError(
+            f"rows of laplacian sum to {np.abs(laplacian.sum(-1)).max():.3g} in absolute value, expected 0"
+        )
+    if not 1 <= count <= n - 1:
+        raise ValueError(f"count is {count}, expected 1 to {n - 1}")
+    basis = linalg.helmert(n).T
+    values, inner = np.linalg.eigh(basis.T @ laplacian @ basis)
+    return values[..., :count], basis @ inner[..., :count]
+
+
+def spectral_clustering(weights: ArrayLike, count: int, *, rng: np.random.Generator) -> np.ndarray:
+    """Normalised spectral clustering: k-means on the rows of the top eigenvectors of D^-1/2 w D^-1/2, rows of unit
+    length (Ng, Jordan and Weiss 2002).
+
+    Parameters
+    ----------
+    weights : array_like, shape (n, n), symmetric, non-negative
+    count : int
+        Number of clusters and of eigenvectors, 1 <= count <= n.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray, shape (n,), int
+
+    Raises
+    ------
+    ValueError
+        If the weights are not square, symmetric and non-negative, hold a NaN or a node without any, or `count` is out
+        of range.
+
+    >>> labels = spectral_clustering(np.kron(np.eye(2), np.ones((3, 3))), 2, rng=np.random.default_rng(0))
+    >>> bool((labels[:3] == labels[0]).all() and (labels[3:] == 1 - labels[0]).all())
+    True
+    """
+    weights = np.asarray(weights, dtype=float)
+    if weights.ndim != 2 or weights.shape[0] != weights.shape[1]:
+        raise ValueError(f"weights has shape {weights.shape}, expected (n, n)")
+    if not 1 <= count <= len(weights):
+        raise ValueError(f"count is {count}, expected 1 to {len(weights)}")
+    if not np.isfinite(weights).all() or (weights < 0).any():
+        raise ValueError("weights holds a negative weight, a NaN or an infinity")
+    if np.abs(weights - weights.T).max() > 64 * np.finfo(float).eps * weights.max():
+        raise ValueError("weights is not symmetric: symmetrise the weights first")
+    sums = weights.sum(axis=1)
+    if (sums == 0).any():
+        raise ValueError(f"{np.count_nonzero(sums == 0)} nodes have no weight: no direction is theirs")
+    root = np.sqrt(sums)
+    vectors = np.linalg.eigh(weights / np.outer(root, root))[1][:, ::-1][:, :count]
+    return cluster(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), count, rng=rng)
+
+
+def cluster(features: ArrayLike, count: int, *, rng: np.random.Generator) -> np.ndarray:
+    """k-means labels of the rows: the last step of spectral clustering.
+
+    Parameters
+    ----------
+    features : array_like, shape (n, d)
+    count : int
+        Number of clusters.
+    rng : numpy.random.Generator
+        Seeds the ten starts; the best one counts.
+
+    Returns
+    -------
+    ndarray, shape (n,), int
+    """
+    return KMeans(count, n_init=10, random_state=int(rng.integers(2**31))).fit_predict(np.asarray(features, float))
 
 
 class _Null:
@@ -236,9 +354,10 @@ def _lanczos(product, n, count, tolerance, rng, sweeps):
 
 
 def _checked(adjacency):
-    if not sparse.issparse(adjacency) or adjacency.ndim != 2 or adjacency.shape[0] != adjacency.shape[1]:
-        kind, shape = type(adjacency).__name__, np.shape(adjacency)
-        raise ValueError(f"adjacency is a {kind} of shape {shape}, expected a sparse array, (n, n)")
+    if not sparse.issparse(adjacency):
+        adjacency = np.asarray(adjacency)
+    if adjacency.ndim != 2 or adjacency.shape[0] != adjacency.shape[1]:
+        raise ValueError(f"adjacency has shape {adjacency.shape}, expected (n, n)")
     if adjacency.dtype.kind not in "buif":
         raise ValueError(f"adjacency has dtype {adjacency.dtype}, expected real weights")
     given, adjacency = adjacency, sparse.csr_array(adjacency, dtype=float)

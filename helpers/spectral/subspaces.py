@@ -4,8 +4,9 @@ Angles are in radians, columns span subspaces, batch axes lead, everything is fl
 """
 
 import numpy as np
-from scipy import linalg
-from sklearn.cluster import KMeans
+
+from .embedding import cluster as cluster
+from .embedding import laplacian_eigenvectors as laplacian_eigenvectors
 
 SIN_THETA_FORMULAS = ("residual", "complement", "overlap", "angles", "projectors")
 
@@ -24,50 +25,6 @@ def centre(features):
     """
     features = np.asarray(features, dtype=float)
     return features - features.mean(axis=-2, keepdims=True)
-
-
-def laplacian_eigenvectors(laplacian, count):
-    """Smallest eigenpairs of a graph Laplacian on the complement of the constant vector.
-
-    The constant vector is removed exactly, by working in a basis of its complement. On a disconnected graph it
-    would otherwise mix with the other eigenvectors of eigenvalue zero, and angles would mean nothing.
-
-    Parameters
-    ----------
-    laplacian : array_like, shape (..., n, n), symmetric, rows summing to zero
-    count : int
-        Number of eigenpairs, 1 <= count <= n - 1.
-
-    Returns
-    -------
-    values : ndarray, shape (..., count)
-        lambda_2 <= lambda_3 <= ... (lambda_1 = 0 belongs to the constant vector).
-    vectors : ndarray, shape (..., n, count)
-        Orthonormal columns, each summing to zero.
-
-    Raises
-    ------
-    ValueError
-        If the matrix is not square and symmetric, its rows do not sum to zero, or `count` is out of range.
-
-    >>> laplacian_eigenvectors(3 * np.eye(3) - 1, 2)[0].round(12)
-    array([3., 3.])
-    """
-    laplacian = _square("laplacian", laplacian)
-    n = laplacian.shape[-1]
-    size = np.abs(laplacian).max(initial=1.0)
-    rounding = 64 * np.finfo(float).eps * n * size
-    if np.abs(laplacian - np.swapaxes(laplacian, -1, -2)).max() > rounding:
-        raise ValueError("laplacian is not symmetric: symmetrise the weights first")
-    if np.abs(laplacian.sum(-1)).max() > rounding:
-        raise ValueError(
-            f"rows of laplacian sum to {np.abs(laplacian.sum(-1)).max():.3g} in absolute value, expected 0"
-        )
-    if not 1 <= count <= n - 1:
-        raise ValueError(f"count is {count}, expected 1 to {n - 1}")
-    basis = linalg.helmert(n).T
-    values, inner = np.linalg.eigh(basis.T @ laplacian @ basis)
-    return values[..., :count], basis @ inner[..., :count]
 
 
 def top_eigenvectors(matrix, count):
@@ -288,24 +245,6 @@ def planted_signal(rng, n, eigenvalues):
     signal = (signal + signal.T) / 2
     scale = n * np.abs(signal).max()
     return signal / scale, np.asarray(eigenvalues, dtype=float) / scale, vectors
-
-
-def cluster(features, count, *, rng):
-    """k-means labels of the rows: the last step of spectral clustering.
-
-    Parameters
-    ----------
-    features : array_like, shape (n, d)
-    count : int
-        Number of clusters.
-    rng : numpy.random.Generator
-        Seeds the ten starts; the best one counts.
-
-    Returns
-    -------
-    ndarray, shape (n,), int
-    """
-    return KMeans(count, n_init=10, random_state=int(rng.integers(2**31))).fit_predict(np.asarray(features, float))
 
 
 def variances(features):

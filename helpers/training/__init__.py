@@ -1,5 +1,5 @@
 """The one training loop: steps, checkpoints, stages, and one batch over several devices."""
 
-from .loop import LOG, LOOK_EVERY, OPTIMISERS, cosine, fit, two_views, with_gradient
+from .loop import OPTIMISERS, cosine, fit, two_views, with_gradient
 
-__all__ = ["LOG", "LOOK_EVERY", "OPTIMISERS", "cosine", "fit", "two_views", "with_gradient"]
+__all__ = ["OPTIMISERS", "cosine", "fit", "two_views", "with_gradient"]

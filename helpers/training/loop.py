@@ -7,9 +7,13 @@ A loss is anything that maps a model and a batch to a scalar; this module knows 
 import contextlib
 import logging
 import math
+import os
 import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from . import checkpoints, distributed
 
@@ -18,11 +22,15 @@ OPTIMISERS = {
     "adamw": torch.optim.AdamW,
     "sgd": lambda parameters, **options: torch.optim.SGD(parameters, momentum=0.9, **options),
 }
+Objective = Callable[[nn.Module, Any, torch.Generator], Tensor]
+Schedule = Callable[[float], float]
 LOG = logging.getLogger(__name__)
 LOOK_EVERY = 100  # steps between two looks at the loss: a look waits for the GPU
 
 
-def two_views(loss, augment):
+def two_views(
+    loss: Callable[[Tensor, Tensor], Tensor], augment: Callable[[Tensor, torch.Generator], Tensor]
+) -> Objective:
     """The objective of a loss on two random views of every image.
 
     Parameters
@@ -50,7 +58,7 @@ def two_views(loss, augment):
     return objective
 
 
-def cosine(*, warmup=0.0):
+def cosine(*, warmup: float = 0.0) -> Schedule:
     """Learning-rate schedule: linear up during a share ``warmup`` of the steps, then half a cosine down to zero.
 
     Returns
@@ -72,7 +80,7 @@ def cosine(*, warmup=0.0):
     return factor
 
 
-def with_gradient(value, parameters, gradients):
+def with_gradient(value: Tensor, parameters: Sequence[Tensor], gradients: Sequence[Tensor]) -> Tensor:
     """A scalar of this value whose ``backward`` adds these gradients: for objectives that form them by other rules.
 
     Parameters
@@ -90,25 +98,25 @@ def with_gradient(value, parameters, gradients):
 
 
 def fit(
-    model,
-    objective,
-    data,
+    model: nn.Module,
+    objective: Objective,
+    data: Tensor | Callable[[torch.Generator], Any],
     *,
-    epochs,
-    batch=None,
-    learning_rate,
-    seed,
-    device="cpu",
-    weight_decay=0.0,
-    optimiser="adam",
-    schedule=None,
-    after_step=None,
-    fast=False,
-    progress=None,
-    checkpoint=None,
-    every=1,
-    minutes=3.0,
-):
+    epochs: int,
+    batch: int | None = None,
+    learning_rate: float,
+    seed: int,
+    device: torch.device | str = "cpu",
+    weight_decay: float = 0.0,
+    optimiser: str = "adam",
+    schedule: Schedule | None = None,
+    after_step: Callable[[nn.Module], Any] | None = None,
+    fast: bool = False,
+    progress: Callable[[range], Iterable[int]] | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    every: int = 1,
+    minutes: float = 3.0,
+) -> list[float]:
     """Train a model, shuffling the data every epoch and dropping the incomplete last batch.
 
     Loss and images a second of every epoch go to the log of this module, at level INFO.

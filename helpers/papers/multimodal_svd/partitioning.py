@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse.linalg import svds
 
-from helpers.spectral import subspaces
+from helpers.spectral import embedding, subspaces
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ def partition(adjacency, clusters, *, vectors, rng):
     True
     """
     left, right = coordinates(adjacency, vectors)
-    labels = subspaces.cluster(np.concatenate([left, right]), clusters, rng=rng)
+    labels = embedding.cluster(np.concatenate([left, right]), clusters, rng=rng)
     return Partition(labels[: len(left)], labels[len(left) :])
 
 

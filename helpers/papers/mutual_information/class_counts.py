@@ -198,28 +198,6 @@ def shortfall(candidates, classes, contrast):
     return _each(candidates, value)
 
 
-def batch_shortfalls(counts, contrast):
-    """What a finite contrast costs in each batch; the mean over batches is :func:`shortfall`.
-
-    Parameters
-    ----------
-    counts : array_like of int, shape (..., classes)
-        How often each class occurs in a batch.
-    contrast : float
-
-    Returns
-    -------
-    ndarray or float, shape (...), nats
-
-    >>> batch_shortfalls([[4, 0], [2, 2]], 0.0).round(4).tolist()  # log 1 and log 2
-    [0.0, 0.6931]
-    """
-    counts = np.asarray(counts)
-    size = counts.sum(axis=-1, keepdims=True)
-    odds = size / np.maximum(counts, 1) - 1
-    return (counts * np.log1p(odds * np.exp(-float(contrast)))).sum(axis=-1) / size[..., 0]
-
-
 def finite_contrast_limit(classes, contrast):
     """:func:`finite_contrast` for K to infinity: ``-log(1/C + (1 - 1/C) exp(-contrast))``; arguments broadcast.
 

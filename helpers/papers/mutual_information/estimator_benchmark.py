@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from sklearn.feature_selection import mutual_info_regression
 
-from helpers import critics, information, validation
+from helpers import critics, information, statistics, validation
 from helpers.information import estimators
 
 from . import class_counts, gaussian_gap, infonce_gap, pair_laws
@@ -89,6 +89,20 @@ def best_infonce(family, bits, rng, *, candidates=64, dimension=10, batches=100)
     return np.array(values)
 
 
+def clipped_mean(rng, nats, clip, *, dimension=10, samples=20_000):
+    """``E_Q clip(r, exp(-clip), exp(clip))`` of Gaussian pairs over independent views; shape of ``nats``.
+
+    The same normal numbers serve every information, so that the curve is smooth.
+    """
+    first, second = rng.normal(size=(2, samples, 1, dimension))
+    means = []
+    for value in np.ravel(nats):
+        critic = critics.gaussian_critic(float(pair_laws.gaussian_correlation(value, dimension=dimension)))
+        log_ratio = critic(torch.from_numpy(first), torch.from_numpy(second))
+        means.append(log_ratio.clamp(-clip, clip).exp().mean().item())
+    return np.reshape(means, np.shape(nats))
+
+
 def gaussian_batches(rng, nats, *, batches, candidates):
     """Batches of pairs of correlated standard normals, one dimension a side, and the critic ``ln r``.
 
@@ -119,7 +133,7 @@ def gaussian_batches(rng, nats, *, batches, candidates):
     return critics.gaussian_critic(correlation), *sides
 
 
-def nearest_neighbours(first, second, *, seed):
+def nearest_neighbours(first, second, *, seed, neighbours=3):
     """Nearest-neighbour (KSG) readings of one-dimensional pairs by scikit-learn and by NPEET.
 
     Parameters
@@ -128,6 +142,8 @@ def nearest_neighbours(first, second, *, seed):
         Independent samples; each is read by itself.
     seed : int
         scikit-learn adds a little noise to its inputs.
+    neighbours : int
+        The k of NPEET; scikit-learn keeps its default, 3.
 
     Returns
     -------
@@ -136,12 +152,12 @@ def nearest_neighbours(first, second, *, seed):
     """
     sides = (np.asarray(first), np.asarray(second))
     scikit = [mutual_info_regression(x, y[:, 0], random_state=seed)[0] for x, y in zip(*sides, strict=True)]
-    bits = [npeet_plus.mi(x[:, 0], y[:, 0]) for x, y in zip(*sides, strict=True)]
+    bits = [npeet_plus.mi(x[:, 0], y[:, 0], k=neighbours) for x, y in zip(*sides, strict=True)]
     return np.stack([scikit, np.multiply(bits, math.log(2))], axis=1)
 
 
 def gap_curves(law, every, measured, rng, *, batches=400):
-    """The gap ``I - I*_K`` of one law in four ways.
+    """The gap ``I - I*_K`` of one law in four ways, the measured one with its standard errors.
 
     Parameters
     ----------
@@ -157,8 +173,8 @@ def gap_curves(law, every, measured, rng, *, batches=400):
 
     Returns
     -------
-    exact, bound, limit, points : ndarray, shapes (ks,), (ks,), (ks,), (points,)
-        The exact gap, ``E ln(1 + v/K)``, ``chi2/(2K)`` and in-batch means.
+    exact, bound, limit, points, errors : ndarray, shapes (ks,), (ks,), (ks,), (points,), (points,)
+        The exact gap, ``E ln(1 + v/K)``, ``chi2/(2K)``, in-batch means and their standard errors.
 
     Raises
     ------
@@ -176,5 +192,5 @@ def gap_curves(law, every, measured, rng, *, batches=400):
         critic = critics.table_critic(infonce_gap.log_density_ratio(law))
         exact, bound = infonce_gap.integral_gap(law, every), infonce_gap.variance_bound(law, every)
         chi_squared = float(information.chi_squared(law))
-    points = estimators.shortfall(critic(first, second))[:, np.asarray(measured) - 1].mean(0)
-    return exact.numpy(), bound.numpy(), chi_squared / (2 * np.asarray(every)), points.numpy()
+    drawn = statistics.monte_carlo_mean(estimators.shortfall(critic(first, second))[:, np.asarray(measured) - 1])
+    return exact.numpy(), bound.numpy(), chi_squared / (2 * np.asarray(every)), drawn.value, drawn.standard_error

@@ -47,8 +47,8 @@ def clouds(count, centres, generator, *, spread):
     return centres[labels] + spread * torch.randn(count, centres.shape[1], generator=generator), labels
 
 
-def same_class_encoders(seeds, candidates, *, steps=200, device="cpu"):
-    """Encoders trained on same-class pairs of ten well separated clouds in R^20, at several batch sizes.
+def same_class_encoders(seeds, candidates, *, spread=0.5, steps=200, device="cpu"):
+    """Encoders trained on same-class pairs of ten Gaussian clouds in R^20, at several batch sizes.
 
     Parameters
     ----------
@@ -56,7 +56,10 @@ def same_class_encoders(seeds, candidates, *, steps=200, device="cpu"):
         Clouds, encoder, batches and critic. The same pairs are drawn for every K.
     candidates : sequence of int
         K in training, divisors of 256; every step sees 256 pairs. The temperature is 0.5.
+    spread : float
+        Standard deviation of a cloud; centres are standard normal. At 0.5 the clouds are well separated.
     steps : int
+        A multiple of 10; 0 leaves the encoders untrained.
     device : torch.device or str
 
     Returns
@@ -64,7 +67,7 @@ def same_class_encoders(seeds, candidates, *, steps=200, device="cpu"):
     Readings
         Shape (seeds, candidates); information of same-class pairs at K = 256.
     """
-    return _table([[_same_class(seed, K, steps, device) for K in candidates] for seed in seeds])
+    return _table([[_same_class(seed, K, spread, steps, device) for K in candidates] for seed in seeds])
 
 
 def mixed_encoders(seeds, weights, *, pairing, device="cpu"):
@@ -115,13 +118,15 @@ def factor_encoders(seeds, shared, *, steps=100, device="cpu"):
     return np.array([_factor(seed, shared, steps, device) for seed in seeds])
 
 
-def _same_class(seed, candidates, steps, device):
+def _same_class(seed, candidates, spread, steps, device):
     generator = torch.Generator().manual_seed(seed)
     centres = torch.randn(CLASSES, 20, generator=generator)
-    (x, labels), (unseen, unseen_labels) = (clouds(2000, centres, generator, spread=0.5) for _ in range(2))
+    (x, labels), (unseen, unseen_labels) = (clouds(2000, centres, generator, spread=spread) for _ in range(2))
     model = encoders.encoder((20, 64, 32), batch_norm=False, normalise=True, seed=seed)
     form = {"candidates": candidates, "temperature": 0.5, "learning_rate": 3e-3, "seed": seed, "device": device}
-    value = pair_streams.fit_encoder(model, critics.same_class_pairs(x, labels), steps=steps, pairs=256, **form)
+    value, stream = math.nan, critics.same_class_pairs(x, labels)
+    if steps:
+        value = pair_streams.fit_encoder(model, stream, steps=steps, pairs=256, **form)
     features = [evaluation.frozen_features(model, side, device=device) for side in (x, unseen)]
     scaled = [torch.from_numpy(side).float() for side in evaluation.standardised(*features)]
     both = (labels, unseen_labels)

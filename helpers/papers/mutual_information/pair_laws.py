@@ -191,52 +191,53 @@ def coded_pool(codes, labels):
     return ClassModel(sizes / sizes.sum(), law, law)
 
 
-def sample_same_class(rng, labels, count, *, include_self, prior=None):
-    """Draw same-class pairs from a labelled pool: class from the prior, then both images uniform in the class.
-
-    Classes are drawn independently for every pair, so a batch of these pairs is i.i.d.
+def stream_p_values(cells, law):
+    """Does a stream have a law, and are its neighbours independent draws from it? Two chi-square tests.
 
     Parameters
     ----------
-    rng : numpy.random.Generator
-    labels : array_like of int, shape (images,)
-        Classes 0..C-1, each present.
-    count : int
-    include_self : bool
-        True: two independent draws with replacement, so that the mutual information is H(C) exactly.
-        False: the partner differs from the anchor, which adds ``sum p_c log(n_c / (n_c - 1))``.
-    prior : array_like, shape (classes,), optional
-        The classes' frequencies in the pool by default.
+    cells : array_like of int, shape (n,)
+        What was drawn, in the order of drawing; codes 0..m-1. Any other code is an impossible draw.
+    law : array_like, shape (m,), positive
 
     Returns
     -------
-    tuple of ndarray of int, shape (count,)
-        Indices of anchors and of partners.
+    marginal, neighbours : float
+        p-values of the counts of cells, and of the counts of (cell 2t, cell 2t + 1) against the product law; 0 if
+        something impossible was drawn.
 
     Raises
     ------
     ValueError
-        If a class is empty, or has a single image and the partner has to differ.
+        If the law is not positive.
 
-    >>> labels = np.array([0, 0, 1, 1, 1])
-    >>> anchor, partner = sample_same_class(np.random.default_rng(0), labels, 100, include_self=False)
-    >>> bool(np.all(labels[anchor] == labels[partner]) and np.all(anchor != partner))
-    True
+    >>> marginal, neighbours = stream_p_values(np.arange(1000) % 2, [0.5, 0.5])
+    >>> marginal > 0.9, neighbours < 1e-6
+    (True, True)
     """
-    labels = np.asarray(labels)
-    sizes = np.bincount(labels)
-    least = 1 if include_self else 2
-    if np.any(sizes < least):
-        raise ValueError(f"the classes have {sizes} images, expected at least {least} each")
-    prior = sizes / sizes.sum() if prior is None else np.asarray(prior, float)
-    members, start = np.argsort(labels, kind="stable"), np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    drawn = rng.choice(len(sizes), size=count, p=prior)
-    anchor = rng.integers(sizes[drawn])
-    if include_self:
-        partner = rng.integers(sizes[drawn])
-    else:
-        partner = (anchor + 1 + rng.integers(sizes[drawn] - 1)) % sizes[drawn]
-    return members[start[drawn] + anchor], members[start[drawn] + partner]
+    cells, law = np.asarray(cells), np.asarray(law, float)
+    if law.ndim != 1 or np.any(law <= 0):
+        raise ValueError(f"law is {law}, expected positive probabilities, shape (m,)")
+    if cells.min() < 0 or cells.max() >= law.size:
+        return 0.0, 0.0
+    pairs = cells[: cells.size // 2 * 2].reshape(-1, 2) @ [law.size, 1]
+    found = []
+    for seen, expected in ((cells, law), (pairs, np.outer(law, law).ravel())):
+        counts = np.bincount(seen, minlength=expected.size)
+        found.append(float(stats.chisquare(counts, seen.size * expected / expected.sum()).pvalue))
+    return tuple(found)
+
+
+def chi_square_resolution(draws, cells, *, level=1e-6):
+    """Total variation that a chi-square test rejects about every other time: ``sqrt((q - df)/n)/2``, q its quantile.
+
+    For a law that is off by the same share everywhere, half of the cells up and half down, the worst case to notice.
+
+    >>> round(chi_square_resolution(100_000, 15), 3)
+    0.01
+    """
+    freedom = cells - 1
+    return math.sqrt((stats.chi2.isf(level, freedom) - freedom) / draws) / 2
 
 
 def sample_table(rng, joint, count):

@@ -140,37 +140,6 @@ def random_task(rng, *, kind, states=6, labels=5):
     return prior[:, None] * laws[block]
 
 
-def two_codes_each(rng, blocks, *, count):
-    """Random noisy views that determine the block of a state: every block has two codes of its own.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-    blocks : array_like, shape (states, blocks)
-        Indicator of the block of each state.
-    count : int or tuple of int
-        Number of views; leading axes of the result.
-
-    Returns
-    -------
-    ndarray, shape (*count, states, 2 * blocks)
-        Channels. A state takes the first code of its block with a chance of its own, uniform on [0, 1].
-
-    Raises
-    ------
-    ValueError
-        If a row of ``blocks`` is no indicator.
-
-    >>> two_codes_each(np.random.default_rng(0), np.eye(2), count=3).shape
-    (3, 2, 4)
-    """
-    blocks = np.asarray(blocks, float)
-    if blocks.ndim != 2 or not np.all((blocks == 0) | (blocks == 1)) or not np.all(blocks.sum(axis=1) == 1):
-        raise ValueError(f"blocks has shape {blocks.shape}, expected (states, blocks) with one 1 in each row")
-    chances = rng.random((*np.atleast_1d(count), len(blocks), 1))
-    return np.concatenate([blocks * chances, blocks * (1 - chances)], axis=-1)
-
-
 def sheet(squares, *, columns):
     """Many small squares of codes laid out side by side on one sheet, for a picture.
 

@@ -186,18 +186,6 @@ def without_row_shift(critic):
     return critic - critic.mean(-1, keepdim=True)
 
 
-def corners(rows, columns):
-    """All tables of signs, Tensor of shape (2^(rows columns), rows, columns), float64.
-
-    A convex function of a table whose entries lie in [-1, 1] is largest at one of them.
-
-    >>> corners(1, 2).tolist()
-    [[[-1.0, -1.0]], [[-1.0, 1.0]], [[1.0, -1.0]], [[1.0, 1.0]]]
-    """
-    signs = torch.tensor([-1.0, 1.0], dtype=torch.float64)
-    return torch.cartesian_prod(*[signs] * (rows * columns)).reshape(-1, rows, columns)
-
-
 def balanced_value(model, critic):
     """Value of a table critic on class-balanced batches: exactly one pair of every class, so K = C.
 

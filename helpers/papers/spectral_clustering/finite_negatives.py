@@ -5,8 +5,10 @@ are drawn independently and uniformly from all n objects, the anchor and the pos
 the denominator.
 """
 
+import itertools
 import math
 
+import numpy as np
 import torch
 
 from helpers.information import finite_samples
@@ -147,3 +149,10 @@ def moved_minimiser(functions, start):
     curvature = along(lambda x: along(gradients[0], x), start)
     rest = curvature / 2 + along(gradients[1], start) + gradients[2](start)
     return first, -torch.linalg.solve(hessian(start), rest)
+
+
+def all_batches(images, views):
+    """Every batch of two images, two views each: (batches, 4) indices, two first views, then their partners."""
+    pairs = [list(itertools.combinations(range(i * views, (i + 1) * views), 2)) for i in range(images)]
+    chosen = [(p, q) for first, second in itertools.combinations(pairs, 2) for p, q in itertools.product(first, second)]
+    return np.array([(p[0], q[0], p[1], q[1]) for p, q in chosen])

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from helpers import figures, statistics
-from helpers.figures import long_format
+from helpers import statistics
 from helpers.losses import kernel_objectives
 
 BASE = "gaussian"
@@ -86,45 +85,6 @@ def compared(recording, measured, *, by):
     return Comparison(scales, values, differences)
 
 
-def draw_differences(axis, comparison):
-    """Paired differences of the other kernels: a grey dot a seed, mean and interval in colour."""
-    for place, kernel in enumerate(comparison.others):
-        points = comparison.values[kernel] - comparison.values[BASE]
-        axis.plot(points, place + np.linspace(-0.2, 0.2, points.size), ".", color=figures.CONTROL)
-        found = comparison.differences
-        span = [[found.mean[place] - found.low[place]], [found.high[place] - found.mean[place]]]
-        axis.errorbar(found.mean[place], place, xerr=span, fmt="o", capsize=4, color=figures.COLOURS[0])
-    axis.axvline(0, color=figures.COLOURS[6], linewidth=1)
-    axis.set_xlabel("accuracy minus the Gaussian's (points)")
-    axis.set_yticks(range(len(comparison.others)), comparison.others)
-    axis.set_ylim(len(comparison.others) - 0.5, -0.5)
-
-
-def draw_scales(axis, recording, comparison, by):
-    """Mean validation accuracy of every kernel against the scale, with the chosen one ringed."""
-    for number, kernel in enumerate(comparison.scales):
-        scales = list(dict.fromkeys(row["scale"] for row in recording.rows if row["kernel"] == kernel))
-        curve = [100 * recording.values(by, kernel=kernel, scale=scale).mean() for scale in scales]
-        colour = figures.COLOURS[number]
-        axis.plot(scales, curve, "osD^vP"[number] + "-", color=colour, markersize=4, label=kernel)
-        chosen = comparison.scales[kernel]
-        axis.plot(chosen, curve[scales.index(chosen)], "o", markersize=10, markerfacecolor="none", color=colour)
-    axis.set_xscale("log")
-    axis.set_xticks(scales, [f"{scale:g}" for scale in scales])
-    axis.minorticks_off()
-    axis.set(xlabel="scale of the kernel", ylabel="validation accuracy (%)")
-
-
-def draw_values(axis, comparison):
-    """Accuracies of kernels and baselines: a grey dot a seed, the mean in colour."""
-    for place, values in enumerate(comparison.values.values()):
-        axis.plot(values, place + np.linspace(-0.2, 0.2, values.size), ".", color=figures.CONTROL)
-        axis.plot(values.mean(), place, "D", color=figures.COLOURS[1])
-    axis.set_xlabel("test accuracy (%)")
-    axis.set_yticks(range(len(comparison.values)), comparison.values)
-    axis.set_ylim(len(comparison.values) - 0.5, -0.5)
-
-
 def printed(comparisons, titles):
     """A table of several measured numbers side by side.
 
@@ -155,13 +115,3 @@ def verdicts(comparisons, titles):
         f"worse: {comparison.clear(-1) or 'none'}"
         for measured, comparison in comparisons.items()
     ]
-
-
-def plotted_differences(comparisons):
-    """The numbers of :func:`draw_differences` as columns: measure, kernel, seed (counted from 0), difference."""
-    pieces = []
-    for measured, comparison in comparisons.items():
-        for kernel in comparison.others:
-            points = comparison.values[kernel] - comparison.values[BASE]
-            pieces.append({"measure": measured, "kernel": kernel, "seed": np.arange(points.size), "difference": points})
-    return long_format.columns(pieces)

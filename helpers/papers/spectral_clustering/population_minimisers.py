@@ -202,6 +202,21 @@ def gradient_flow(transition, start, times, *, temperature, include_self, precis
     return solution.y.T.reshape(-1, *start.shape)
 
 
+def ideal_block_divergence(blocks, size, contrast, temperature):
+    """Least ``H - Ent(P)`` of the ideal block graph on the sphere, dimension >= blocks; shape of `temperature`.
+
+    Blocks are points of a simplex of squared side min(2 temperature log contrast, 2 k / (k - 1)), no self.
+    """
+    temperature = np.asarray(temperature, dtype=float)
+    side = np.minimum(2 * temperature * np.log(contrast), 2 * blocks / (blocks - 1))
+    far = np.exp(-side / (2 * temperature))
+    inside, across = size - 1, (blocks - 1) * size
+    w_out = 1 / (inside * contrast + across)
+    log_sum = np.log(inside + across * far)
+    row = inside * contrast * w_out * np.log(contrast * w_out) + across * w_out * np.log(w_out / far)
+    return blocks * size * (row + log_sum)
+
+
 # -- closed forms -------------------------------------------------------------------------------------------
 def _chances(features, temperature, geometry, include_self):
     logits = features @ features.T

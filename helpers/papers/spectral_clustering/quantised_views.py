@@ -13,7 +13,7 @@ from scipy.sparse import csgraph
 from sklearn.cluster import KMeans
 
 from helpers import evaluation
-from helpers.spectral import graphs, subspaces
+from helpers.spectral import embedding, graphs, subspaces
 
 from . import population_minimisers
 
@@ -145,26 +145,6 @@ class Comparison:
     rank: float
 
 
-def spectral_clustering(weights, count, *, rng):
-    """Normalised spectral clustering: k-means on the rows of the top eigenvectors of D^-1/2 w D^-1/2, rows of unit
-    length (Ng, Jordan and Weiss 2002).
-
-    Parameters
-    ----------
-    weights : ndarray, shape (n, n), symmetric, non-negative, no zero row
-    count : int
-        Number of clusters and of eigenvectors.
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    ndarray, shape (n,), int
-    """
-    root = np.sqrt(weights.sum(axis=1))
-    vectors = subspaces.top_eigenvectors(weights / np.outer(root, root), count)[1]
-    return subspaces.cluster(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), count, rng=rng)
-
-
 def compare_with_spectral(graph, partition, *, geometry, dimension, temperature, rng, restarts=2):
     """Minimise population InfoNCE on a codeword graph and set the minimiser beside the Laplacian's eigenvectors.
 
@@ -174,7 +154,7 @@ def compare_with_spectral(graph, partition, *, geometry, dimension, temperature,
     ----------
     graph : CodewordGraph
     partition : ndarray, shape (n,), int
-        Spectral clustering of the graph, see :func:`spectral_clustering`.
+        Spectral clustering of the graph, see ``embedding.spectral_clustering``.
     geometry, dimension, temperature, restarts
         See ``population_minimisers.minimise``.
     rng : numpy.random.Generator
@@ -195,8 +175,8 @@ def compare_with_spectral(graph, partition, *, geometry, dimension, temperature,
         rng=rng,
         tolerance=1e-6,
     ).features
-    vectors = subspaces.laplacian_eigenvectors(graphs.laplacian(transition), dimension)[1]
-    clusters = subspaces.cluster(found, count, rng=rng)
+    vectors = embedding.laplacian_eigenvectors(graphs.laplacian(transition), dimension)[1]
+    clusters = embedding.cluster(found, count, rng=rng)
     return Comparison(
         evaluation.agreement(clusters, graph.labels),
         evaluation.agreement(clusters, partition),

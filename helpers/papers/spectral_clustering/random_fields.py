@@ -142,24 +142,6 @@ def law(weights, *, restriction, include_self):
     return unnormalised / total
 
 
-def edge_marginals(weights, *, restriction, include_self):
-    """Probability of every edge, ``E[W]`` under the law of the field.
-
-    Parameters
-    ----------
-    weights : array_like, shape (..., n, n), non-negative
-    restriction, include_self
-        As in :func:`enumerate_graphs`.
-
-    Returns
-    -------
-    ndarray, shape (..., n, n), float64
-    """
-    matrix = _weights(weights)
-    members = enumerate_graphs(matrix.shape[-1], restriction=restriction, include_self=include_self)
-    return np.tensordot(law(matrix, restriction=restriction, include_self=include_self), members.astype(float), axes=1)
-
-
 def row_covariance(weights, *, restriction, include_self):
     """Covariance of every edge with every edge of another node, ``E[W_ij W_kl] - E[W_ij] E[W_kl]`` for i != k.
 

@@ -17,7 +17,7 @@ from helpers.networks import encoders
 from helpers.recording import recorded
 from helpers.training import stages
 
-from .. import class_counts, encoder_families, pair_streams, post_training
+from .. import encoder_families, pair_streams, post_training
 
 NOTEBOOK = "03_mutual_information"
 ABOUT = "Training value, post-training information, accuracy and three measures of encoders of Fashion-MNIST."
@@ -277,7 +277,7 @@ def trained(family):
 
 
 def sweep(recording):
-    """The rows of the two sweeps over K, in the form of ``figures.batch_sizes``."""
+    """The rows of the two sweeps over K, as ``figures.sweep_of`` reads them."""
     rows = []
     for row in recording.rows:
         named = row | {"pairing": row["family"], "information": row["same_class"]}
@@ -353,53 +353,14 @@ def _difference(found, place):
     return f"{found.mean[place]:+.3f} ({found.low[place]:+.3f} to {found.high[place]:+.3f})"
 
 
-def picture(recording):
-    """The figure of the table, and what it shows.
-
-    Returns
-    -------
-    figure : matplotlib.figure.Figure
-    curves : dict of str to (ndarray, ndarray)
-        For ``seed_curves.columns``.
-    """
-    import matplotlib.pyplot as plt
-
+def draw(recording):
+    """The figure that is stored beside the table: what measures an encoder."""
     from .. import figures
 
-    settings, chosen = recording.record["constants"], numbers(recording)
-    contrast = class_counts.simplex_contrast(10, settings["temperature"][SAME])
-    ceilings = {
-        "ln K": np.log,
-        "best critic (MI-S1)": lambda K: class_counts.best_value_uniform(K, 10),
-        "best cosine critic (MI-S11)": lambda K: class_counts.finite_contrast(K, 10, contrast),
-    }
-    figure = plt.figure(figsize=(9.8, 11), layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=[1, 1.05])
-    panels, curves = above.subplots(2, 2, sharex="col", height_ratios=[2.2, 1]), {}
-    for column, (pairing, drawn) in enumerate(((SAME, ceilings), (VIEWS, {"ln K": np.log}))):
-        form = {"pairing": pairing, "numbers": chosen, "baselines": BASELINES, "ceilings": drawn}
-        form["read_candidates"] = settings["critic"]["read_candidates"]
-        curves |= figures.batch_sizes(*panels[:, column], sweep(recording), **form)
-        temperature = settings["temperature"][pairing]
-        panels[0, column].set(ylim=(0, 4.2), title=f"{pairing}, temperature {temperature:g}")
-        panels[0, column].legend(fontsize=6.5, ncols=2, loc="upper left", frameon=True, framealpha=1, edgecolor="none")
-    panels[0, 0].set_ylabel("nats")
-    panels[1, 0].set_ylabel("probe accuracy (fraction)")
-    (values, family), lower = by_encoder(recording), below.subplots(2, 3)
-    curves |= figures.measures(lower.flat[:5], values, family, MEASURES, accuracy="accuracy", classes=10)
+    (values, family), rank = by_encoder(recording), encoder_measures.rank_correlation
+    chosen = trained(family)
     ranks = {
-        who: correlations(values, encoder_measures.rank_correlation, chosen=chosen)
-        for who, chosen in (("all encoders", slice(None)), ("trained networks", trained(family)))
+        "all encoders": correlations(values, rank),
+        "trained networks": correlations(values, rank, chosen=chosen),
     }
-    short = [title.replace(" information (nats)", "") for title in MEASURES.values()]
-    curves |= figures.correlations(lower[1, 2], ranks, short)
-    lower[1, 2].set_xlabel("Kendall correlation with accuracy")
-    lower[1, 2].tick_params(axis="y", labelsize=7)
-    for axes in lower[:, 0]:
-        axes.set_ylabel("probe accuracy (fraction)")
-    return figure, curves
-
-
-def draw(recording):
-    """The figure that is stored beside the table."""
-    return picture(recording)[0]
+    return figures.fashion_measures(values, family, MEASURES, ranks)[0]

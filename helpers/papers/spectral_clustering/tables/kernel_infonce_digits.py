@@ -118,16 +118,12 @@ def one_shot(train_outputs, train, test_outputs, test, seed):
 
 
 def compared(recording):
-    """Every kernel at its validated scale against the Gaussian, by measured number; see ``kernel_comparisons``."""
+    """Every kernel at its validated scale against the Gaussian, by measured number; see ``kernel_reading``."""
     return {name: kernel_reading.compared(recording, name, by=VALIDATED_BY[name]) for name in MEASURES}
 
 
 def draw(recording):
     """Paired differences to the Gaussian, a panel for each measured number."""
-    import matplotlib.pyplot as plt
+    from .. import figures  # draws with matplotlib, which measuring does not need
 
-    figure, axes = plt.subplots(1, 2, figsize=(9, 3), sharey=True, layout="constrained")
-    for axis, (name, comparison) in zip(axes, compared(recording).items(), strict=True):
-        kernel_reading.draw_differences(axis, comparison)
-        axis.set_title(MEASURES[name])
-    return figure
+    return figures.kernel_differences(compared(recording), MEASURES)[0]

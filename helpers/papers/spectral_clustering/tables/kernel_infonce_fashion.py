@@ -11,7 +11,6 @@ import torch
 
 from helpers import data, evaluation, training
 from helpers.data import augmentations
-from helpers.figures import long_format
 from helpers.losses import kernel_objectives
 from helpers.networks import encoders
 
@@ -167,38 +166,12 @@ def measure(settings, seed, device, scratch=None):
 
 
 def compared(recording):
-    """Every kernel at its validated scale against the Gaussian, by measured number; see ``kernel_comparisons``."""
+    """Every kernel at its validated scale against the Gaussian, by measured number; see ``kernel_reading``."""
     return {name: kernel_reading.compared(recording, name, by=f"{name}_validation") for name in MEASURES}
 
 
 def draw(recording):
-    """Validation against scale, test accuracies, and paired differences, a row of panels for each measured number."""
-    import matplotlib.pyplot as plt
+    """Paired differences to the Gaussian, a panel for each measured number."""
+    from .. import figures  # draws with matplotlib, which measuring does not need
 
-    figure, axes = plt.subplots(2, 3, figsize=(12, 5.8), layout="constrained", width_ratios=(1.15, 1, 1))
-    for row, (name, comparison) in zip(axes, compared(recording).items(), strict=True):
-        kernel_reading.draw_scales(row[0], recording, comparison, f"{name}_validation")
-        kernel_reading.draw_values(row[1], comparison)
-        kernel_reading.draw_differences(row[2], comparison)
-        for axis, what in zip(row, ("by scale", "at the chosen scale", "paired by seed"), strict=True):
-            axis.set_title(f"{MEASURES[name]}, {what}")
-    axes[0, 0].legend(fontsize="x-small", ncols=2)
-    return figure
-
-
-def plotted(recording):
-    """The figure's numbers as columns: panel, measure, kernel, scale, seed (-1 for a mean over seeds), value in %."""
-    pieces = []
-    for name, comparison in compared(recording).items():
-        for cell in {(row["kernel"], row.get("scale")): None for row in recording.rows}:
-            if cell[0] in comparison.scales:
-                mean = 100 * recording.values(f"{name}_validation", kernel=cell[0], scale=cell[1]).mean()
-                pieces.append(("validation", name, *cell, -1, mean))
-        for kernel, values in comparison.values.items():
-            scale = comparison.scales.get(kernel, 0.0)
-            pieces.append(("test", name, kernel, scale, np.arange(values.size), values))
-            if kernel in comparison.others:
-                gap = values - comparison.values[kernel_reading.BASE]
-                pieces.append(("difference", name, kernel, scale, np.arange(values.size), gap))
-    names = ("panel", "measure", "kernel", "scale", "seed", "value")
-    return long_format.columns([dict(zip(names, piece, strict=True)) for piece in pieces])
+    return figures.kernel_differences(compared(recording), MEASURES)[0]

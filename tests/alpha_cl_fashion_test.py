@@ -139,7 +139,7 @@ def test_the_figures_are_drawn_with_their_numbers():
     from helpers.papers.alpha_cl import figures
 
     assert len(table.draw(made_up()).axes) == 2
-    figure, columns = figures.clothes(made_up())
+    _figure, columns = figures.clothes(made_up())
     assert set(columns["loss"]) == {loss.replace(",", "") for loss in table.LOSSES}
     other, columns = figures.clothes_differences(made_up())
     assert [text.get_text() for text in other.axes[0].get_yticklabels()][-2:] == ["r_s", "untrained"]

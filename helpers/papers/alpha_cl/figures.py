@@ -5,7 +5,7 @@ import numpy as np
 
 from helpers.figures import COLOURS, CONTROL, long_format
 
-from .tables import alpha_cl_fashion
+from .tables import _fashion_reading as fashion
 
 BLUE, ORANGE, GREEN, PINK, YELLOW, SKY, BLACK = COLOURS
 
@@ -108,12 +108,13 @@ def trap(times, positive, indefinite, inside, strengths, shares, share):
         _ = axes[2].text(strengths[-1] * 1.15, row[-1], f"{number} of 5", color=colour, va="center")
     axes[2].set(title="share of trapped starts, formula", xlabel="size of the negative eigenvalues", ylim=(0, 1))
     axes[2].set_xlim(strengths[0], strengths[-1] * 4)
-    pieces = [{"panel": "share", "x": [0.0], "start": 0, "value": float(share)}]
+    pieces = [{"panel": "all", "x": [0.0], "start": 0, "value": 0.0, "share": float(share)}]
     for name, curves in (("semidefinite", positive), ("indefinite", indefinite)):
         for start, curve in enumerate(curves.T):
-            pieces.append({"panel": name, "x": times, "start": start, "value": np.round(curve, 4) + 0.0})
+            value = {"value": np.round(curve, 4) + 0.0, "share": 0.0}
+            pieces.append({"panel": name, "x": times, "start": start} | value)
     for number, row in zip((1, 2, 4), shares, strict=True):
-        pieces.append({"panel": f"{number} negative", "x": strengths, "start": 0, "value": row})
+        pieces.append({"panel": f"{number} negative", "x": strengths, "start": 0, "value": 0.0, "share": row})
     return fig, long_format.columns(pieces)
 
 
@@ -140,10 +141,11 @@ def rank_map(depths, temperatures, ratios, times, eigenvalues):
     pieces = []
     for name, values in ratios.items():
         for depth, row in zip(depths, _plain(values).mean(-1), strict=True):
-            pieces.append({"panel": name, "depth": depth, "x": temperatures, "value": np.round(row, 4)})
+            ratio = {"ratio": np.round(row, 4), "eigenvalue": 0.0}
+            pieces.append({"panel": name, "depth": depth, "x": temperatures} | ratio)
     for number, curve in enumerate(eigenvalues.T):
         panel = {"panel": f"eigenvalue {number + 1}", "depth": 1, "x": times}
-        pieces.append(panel | {"value": np.round(curve, 4)})
+        pieces.append(panel | {"ratio": 0.0, "eigenvalue": np.round(curve, 4)})
     return fig, long_format.columns(pieces)
 
 
@@ -191,8 +193,10 @@ def composition(strengths, values, counts, parts, objects):
         _ = axes[1].plot(strengths, share, "o-", color=colour)
         label = {1: "one feature", parts: "all of an object"}.get(number, f"{number} of {parts}")
         at = {1: 0, parts: len(strengths) - 1}.get(number, int(np.argmax(share)))
-        side = "left" if at == 0 else "right" if at == len(strengths) - 1 else "center"
-        _ = axes[1].text(strengths[at], share[at] + 0.05, label, color=colour, ha=side)
+        side = "right" if at == len(strengths) - 1 else "left"
+        inner = 0 < at < len(strengths) - 1
+        place = (strengths[at] + 0.07, share[at] - 0.06) if inner else (strengths[at], share[at] + 0.05)
+        _ = axes[1].text(*place, label, color=colour, ha=side)
         pieces.append({"panel": f"share, {number} active", "strength": strengths, "value": share})
     for ax in axes:
         _ = ax.axvline(1 / objects, color=BLACK, linewidth=0.8, linestyle=":")
@@ -209,12 +213,13 @@ def weights(move, losses, partner):
     soft = ("InfoNCE", "soft triplet", "lifted structure", "MINE", "N+1 tuplet")
     hard = ("triplet", "modified triplet", "quadratic")
     fig, axes = plt.subplots(1, 2, figsize=(9, 3.3), layout="constrained", sharey=True)
-    lines, pieces = ("-", "--", "-", "-", "--"), []
+    lines, pieces = ("-", "--", ":", "-", "--"), []
     for ax, names, title in zip(axes, (soft, hard), ("softmax-like", "hinge, sigmoid, straight line"), strict=True):
-        for name, colour, line in zip(names, (BLUE, SKY, GREEN, ORANGE, YELLOW), lines, strict=False):
+        for name, colour, line in zip(names, (BLUE, SKY, BLACK, ORANGE, YELLOW), lines, strict=False):
             share = _plain(losses[name]) / _plain(losses[name]).max()
-            width = 3.5 if line == "-" and name in ("InfoNCE", "MINE") else 1.5
-            _ = ax.plot(move, share, line, color=colour, linewidth=width, label=name)
+            wide = name in ("InfoNCE", "MINE")
+            style = {"linewidth": 4 if wide else 1.6, "zorder": 2 if wide else 3}
+            _ = ax.plot(move, share, line, color=colour, label=name, **style)
             pieces.append({"loss": name, "squared_distance": _plain(move), "weight": share})
         _ = ax.axvline(partner, color=BLACK, linewidth=0.8, linestyle=":")
         ax.set(title=title, xlabel="$d_{ij}^2$ of the moving stranger", ylim=(-0.03, 1.05))
@@ -237,7 +242,7 @@ def rules(move, rules, cooled):
             _ = ax.plot(move, values, color=colour, label=name)
             pieces.append({"curve": name, "squared_distance": _plain(move), "weight": values})
         ax.set(title=title, xlabel="$d_{ij}^2$ of the moving stranger", ylabel=label)
-        _ = ax.legend(loc="upper right")
+        _ = ax.legend(loc="lower left" if curves is rules else "upper right")
     return fig, long_format.columns(pieces)
 
 
@@ -303,7 +308,10 @@ def signs(noises, found):
         ):
             mean, error = values.mean(1), values.std(1, ddof=1) / values.shape[1] ** 0.5
             _ = ax.errorbar(noises, mean, 2 * error, fmt="o-", color=colour, markersize=3, capsize=1.5, label=label)
-            pieces.append({"curve": f"{kind} {name}", "noise": noises, "value": mean, "error": error})
+            nothing = np.zeros(len(noises))
+            share, value = (mean, nothing) if kind == "lost" else (nothing, mean)
+            row = {"curve": f"{kind} {name}", "noise": noises, "value": value, "share": share, "error": error}
+            pieces.append(row)
     for ax, title in zip(axes, titles, strict=True):
         _ = ax.axhline(0, color=BLACK, linewidth=0.8)
         ax.set(title=title, xlabel="augmentation noise s")
@@ -331,6 +339,7 @@ def simulation(sweep, measured):
                 pieces.append(row | {"size": sizes, "mean": mean, "deviation": deviation})
         ax.set(title="batch norm" if batch_norm else "no batch norm", xlabel="features = units", xticks=sizes)
     axes[0].set_ylabel("participation ratio (± s.d.)")
+    axes[0].yaxis.get_major_locator().set_params(integer=True)
     _ = fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return fig, long_format.columns(pieces)
 
@@ -338,24 +347,27 @@ def simulation(sweep, measured):
 def digits(labels, rank, neighbours):
     """5-NN accuracy against effective rank on digits, ``{loss: (seeds,)}``, losses named at their points."""
     fig, ax = plt.subplots(figsize=(7.4, 4.2), layout="constrained")
-    pieces = []
+    pieces, places = [], {}
+    said = {
+        "quadratic": ("quadratic; r_γ exact", "right"),
+        "inverse": ("r_γ as released", "right"),
+        "infonce": ("InfoNCE, ε = 1, 0; r_H", "right"),
+        "direct": ("direct, both", "right"),
+        "entropy, backprop": ("r_H, gradient through α", "left"),
+        "square": ("r_s", "right"),
+    }
     for loss, name in labels.items():
         x, y = rank[loss], 100 * neighbours[loss]
         pieces.append({"loss": loss.replace(",", ""), "rank": x, "neighbours": y})
         if loss in ("untrained", "raw pixels"):
             _ = ax.axhline(y.mean(), color=CONTROL, linestyle=":" if loss == "untrained" else "--")
-            _ = ax.annotate(name, (15.5, y.mean()), (0, 3), textcoords="offset points", color="#666666", ha="right")
+            _ = ax.annotate(name, (1.6, y.mean()), (0, 3), textcoords="offset points", color="#666666")
             continue
         colour = ORANGE if loss in ("quadratic", "power") else BLUE
         _ = ax.errorbar(x.mean(), y.mean(), y.std(ddof=1), x.std(ddof=1), fmt="o", color=colour, capsize=2)
-    _name(
-        ax,
-        {
-            labels[k]: (rank[k].mean(), 100 * neighbours[k].mean())
-            for k in labels
-            if k in rank and k not in ("untrained", "raw pixels")
-        },
-    )
+        if loss in said:
+            places[said[loss][0]] = (x.mean(), y.mean(), said[loss][1])
+    _name(ax, places)
     ax.set(xlabel="effective rank of cov(z)", ylabel="5-NN on z (%)", xlim=(1.5, 16), xscale="log")
     ax.set_xticks([2, 3, 4, 6, 8, 12, 16], ["2", "3", "4", "6", "8", "12", "16"])
     ax.minorticks_off()
@@ -366,24 +378,31 @@ def clothes(recording):
     """Probe and 5-NN accuracy against effective rank on clothes, every seed and means, losses named at their points."""
     fig, axes = plt.subplots(1, 2, figsize=(10.4, 4.2), layout="constrained")
     one_gradient, pieces = ("infonce", "decoupled", "entropy"), []
+    said = {
+        "quadratic": ("quadratic", "right"),
+        "inverse": ("r_γ as released", "left"),
+        "infonce": ("InfoNCE, ε = 1, 0; r_H", "below"),
+        "direct": ("direct, both", "right"),
+        "entropy, backprop": ("r_H, gradient\nthrough α", "right"),
+        "square": ("r_s", "right"),
+    }
     for ax, measured in zip(axes, ("probe", "neighbours"), strict=True):
         places = {}
-        for loss, name in alpha_cl_fashion.LOSSES.items():
+        for loss in fashion.LOSSES:
             rank, score = recording.values("rank", loss=loss), 100 * recording.values(measured, loss=loss)
             colour = {"quadratic": ORANGE, "square": PINK}.get(loss, GREEN if loss in one_gradient else BLUE)
             _ = ax.plot(rank, score, "o", color=colour, alpha=0.25, markersize=3)
             spread = score.std(ddof=1), rank.std(ddof=1)
             _ = ax.errorbar(rank.mean(), score.mean(), *spread, fmt="o", color=colour, capsize=2)
-            if loss not in one_gradient[1:]:
-                label = "InfoNCE, ε = 1, 0; r_H" if loss == "infonce" else name
-                places[label] = (rank.mean(), score.mean())
+            if loss in said:
+                places[said[loss][0]] = (rank.mean(), score.mean(), said[loss][1])
             pieces.append({"measured": measured, "loss": loss.replace(",", ""), "rank": rank, "score": score})
         _name(ax, places)
-        for baseline, line in zip(alpha_cl_fashion.BASELINES, (":", "--"), strict=True):
+        for baseline, line in zip(fashion.BASELINES, (":", "--"), strict=True):
             height = 100 * recording.values(measured, loss=baseline).mean()
             _ = ax.axhline(height, color=CONTROL, linestyle=line)
-            _ = ax.annotate(baseline, (2.0, height), (0, 3), textcoords="offset points", color="#666666")
-        ax.set(xlabel="effective rank of cov(z)", title=alpha_cl_fashion.MEASURED[measured], xscale="log")
+            _ = ax.annotate(baseline, (2.6, height), (0, 3), textcoords="offset points", color="#666666")
+        ax.set(xlabel="effective rank of cov(z)", title=fashion.MEASURED[measured], xscale="log")
         ax.set_xticks([2, 3, 4, 6, 8, 12, 16], ["2", "3", "4", "6", "8", "12", "16"])
         ax.set_xlim(1.6, 24)
         ax.minorticks_off()
@@ -393,9 +412,9 @@ def clothes(recording):
 def clothes_differences(recording):
     """Paired differences to InfoNCE on clothes with joint intervals, probe and 5-NN."""
     fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.8), layout="constrained", sharey=True)
-    losses, pieces = alpha_cl_fashion.COMPARED, []
+    losses, pieces = fashion.COMPARED, []
     for ax, measured in zip(axes, ("probe", "neighbours"), strict=True):
-        found = alpha_cl_fashion.compared(recording, measured)
+        found = fashion.compared(recording, measured)
         mean, low, high = (100 * part for part in (found.mean, found.low, found.high))
         for row, clear in enumerate(found.clear):
             span = [[mean[row] - low[row]], [high[row] - mean[row]]]
@@ -404,17 +423,18 @@ def clothes_differences(recording):
             name = {"measured": measured, "loss": losses[row].replace(",", "")}
             pieces.append(name | {"mean": [mean[row]], "low": low[row], "high": high[row]})
         _ = ax.axvline(0, color=BLACK, linewidth=0.8)
-        ax.set(title=alpha_cl_fashion.MEASURED[measured].removesuffix(" (%)"), xlabel="minus InfoNCE, in points")
+        ax.set(title=fashion.MEASURED[measured].removesuffix(" (%)"), xlabel="minus InfoNCE, in points")
         ax.set(yticks=range(len(losses)), ylim=(len(losses) - 0.5, -0.5))
-    axes[0].set_yticklabels([alpha_cl_fashion.LABELS[loss] for loss in losses])
+    axes[0].set_yticklabels([fashion.LABELS[loss] for loss in losses])
     return fig, long_format.columns(pieces)
 
 
 def _name(ax, places):
-    """Names beside points, alternately above and below in the order of height, so that neighbours keep apart."""
-    for number, (name, (x, y)) in enumerate(sorted(places.items(), key=lambda item: item[1][0])):
-        side = 8 if number % 2 else -14
-        _ = ax.annotate(name, (x, y), (6, side), textcoords="offset points", size=8)
+    """Names beside points: ``{name: (x, y, side)}``, side one of "below", "left", "right"."""
+    offsets = {"below": (0, -42), "left": (-8, 8), "right": (8, -12)}
+    for name, (x, y, side) in places.items():
+        align = {"left": "right", "right": "left"}.get(side, "center")
+        _ = ax.annotate(name, (x, y), offsets[side], textcoords="offset points", size=8, ha=align)
 
 
 def _plain(values):

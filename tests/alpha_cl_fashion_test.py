@@ -133,13 +133,19 @@ def test_differences_are_paired():
     assert (found.high - found.low).max() < 0.02  # much less than the spread of 0.01 a seed would give unpaired
 
 
-def test_the_figure_is_drawn():
+def test_the_figures_are_drawn_with_their_numbers():
     import matplotlib.pyplot as plt
 
-    figure = table.draw(made_up())
-    assert len(figure.axes) == 4
-    assert [text.get_text() for text in figure.axes[2].get_yticklabels()][-2:] == ["r_s", "untrained"]
-    plt.close(figure)
+    from helpers.papers.alpha_cl import figures
+
+    assert len(table.draw(made_up()).axes) == 2
+    _figure, columns = figures.clothes(made_up())
+    assert set(columns["loss"]) == {loss.replace(",", "") for loss in table.LOSSES}
+    other, columns = figures.clothes_differences(made_up())
+    assert [text.get_text() for text in other.axes[0].get_yticklabels()][-2:] == ["r_s", "untrained"]
+    square = [value for value, loss in zip(columns["mean"], columns["loss"], strict=True) if loss == "square"]
+    assert square == pytest.approx([6, 6], abs=0.5)
+    plt.close("all")
 
 
 @pytest.mark.slow

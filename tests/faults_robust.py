@@ -1,14 +1,25 @@
-"""Wrong formulas for notebook 5."""
+"""Wrong formulas for notebook 5: in the room of the paper, and in the cells of its claims."""
 
 import dataclasses
 
 import numpy as np
 import torch
-from faults import Fault, negated
+from faults import CELL, Fault, negated, with_options
+from scipy import special
+
+from helpers.papers.robust_contrastive import finite_worlds
+
+NOTEBOOK = "05_robust_contrastive"
+ROOM = "papers.robust_contrastive"
 
 
+# -- worlds, partitions, laws ----------------------------------------------------------------------------
 def one_more_in_the_denominator(original):
     return lambda world: original(world) + np.log(world.negatives / (world.negatives + 1))
+
+
+def sum_over_negatives(original):
+    return lambda world: original(world) + np.log(world.negatives)
 
 
 def log_weight_dropped(original):
@@ -30,8 +41,72 @@ def means_not_normalised(original):
     return lambda world: original(world) * world.prior[..., None]
 
 
+def points_not_weighted(_):
+    return lambda world: special.logsumexp(finite_worlds.scores(world), axis=2) - np.log(world.conditional.shape[2])
+
+
+def classes_not_weighted(_):
+    return lambda world: special.logsumexp(finite_worlds.class_scores(world), axis=2) - np.log(world.prior.shape[1])
+
+
+def twice_the_temperature(original):
+    return lambda world: original(dataclasses.replace(world, temperature=2 * world.temperature))
+
+
+def equal_classes(original):
+    return lambda world: original(dataclasses.replace(world, prior=np.full_like(world.prior, 1 / world.prior.shape[1])))
+
+
+def moves_anywhere(original):
+    return lambda world, **options: original(dataclasses.replace(world, moves=np.ones_like(world.moves)), **options)
+
+
+def a_tenth_more(original):
+    return lambda *arguments, **options: original(*arguments, **options) + 0.1
+
+
+def nobody_moves(original):
+    return lambda world, adversary: original(world, finite_worlds.stay(world))
+
+
+def knows_the_class(_):
+    return lambda world: finite_worlds.worst_case(world, finite_worlds.limit_losses(world))
+
+
+def one_over_temperature(_):
+    return lambda world: 1 / world.temperature
+
+
+def one_more_negative(original):
+    return lambda world: original(dataclasses.replace(world, negatives=world.negatives + 1))
+
+
+def scaled(factor):
+    return lambda original: lambda *arguments, **options: factor * original(*arguments, **options)
+
+
+# -- sharpness, attacks ----------------------------------------------------------------------------------
 def variance_part_dropped(_):
     return lambda parameters, squared_norm, sigma, prior_sigma: squared_norm / np.square(prior_sigma) / 2
+
+
+def centre_only(original):
+    def grid(radius, steps):
+        offsets, cover = original(radius, steps)
+        return 0 * offsets, cover
+
+    return grid
+
+
+def half_as_wide(original):
+    return lambda sigma, **options: original(sigma / 2, **options)
+
+
+def ceiling_at_one_over_temperature(original):
+    def ends(temperature, weight):
+        return original(temperature, weight)[0], np.log1p(weight * np.exp(1 / np.asarray(temperature)))
+
+    return ends
 
 
 def descent(original):
@@ -46,68 +121,83 @@ def primal_norm(_):
     return lambda vectors, norm: torch.linalg.vector_norm(vectors, ord=norm, dim=-1)
 
 
-NOTEBOOK = "05_robust_contrastive"
+def function(what, target, wrong, *claims):
+    return [Fault(what, target, wrong, NOTEBOOK, f"RC-{claim}") for claim in claims]
+
+
+def cell(claim, what, piece, replacement):
+    return [Fault(what, CELL, None, NOTEBOOK, f"RC-{claim}", piece, replacement)]
+
+
+WORLDS, TERMS, BOUNDS = f"{ROOM}.finite_worlds", f"{ROOM}.decomposition", f"{ROOM}.robust_bounds"
 FAULTS = [
-    Fault(
-        "K + 1 for K",
-        "papers.robust_contrastive.decomposition.log_average",
-        one_more_in_the_denominator,
-        NOTEBOOK,
-        "RC-L1",
+    *function("K + 1 for K", f"{TERMS}.log_average", one_more_in_the_denominator, "L1", "T1", "T2"),
+    *function("sum for mean over negatives", f"{TERMS}.log_average", sum_over_negatives, "L4", "T1d"),
+    *function("log beta dropped", f"{TERMS}.tuple_losses", log_weight_dropped, "T2", "T4b"),
+    *function("tau squared", f"{WORLDS}.scores", temperature_squared, "T1", "L1"),
+    *function("bias of the prior dropped", f"{WORLDS}.cross_entropy", prior_dropped, "T1", "V1"),
+    *function("class means not normalised", f"{WORLDS}.class_means", means_not_normalised, "T2"),
+    *function(
+        "one negative without its law",
+        f"{WORLDS}.label_free_log_partition",
+        points_not_weighted,
+        "L3",
+        "T1",
+        "T2",
+        "T4b",
+        "T1d",
+        "V1",
     ),
-    Fault(
-        "K + 1 for K",
-        "papers.robust_contrastive.decomposition.log_average",
-        one_more_in_the_denominator,
-        NOTEBOOK,
-        "RC-T1",
+    *function(
+        "one negative at twice the temperature",
+        f"{WORLDS}.label_free_log_partition",
+        twice_the_temperature,
+        "T1",
+        "T2",
+        "T4b",
+        "V1",
     ),
-    Fault(
-        "log beta dropped",
-        "papers.robust_contrastive.decomposition.tuple_losses",
-        log_weight_dropped,
-        NOTEBOOK,
-        "RC-T2",
+    *function("class log-sum without its weights", f"{WORLDS}.log_partition", classes_not_weighted, "T1", "T3"),
+    *function("negatives of equally likely classes", f"{TERMS}.negatives_law", equal_classes, "T1", "T2", "L4", "T1d"),
+    *function("K + 1 draws", f"{ROOM}.many_negatives.log_denominator", one_more_negative, "T1", "T2", "T4b"),
+    *function("the tuple attack goes anywhere", f"{TERMS}.tuple_attack", moves_anywhere, "T2", "T2b"),
+    *function("the tuple attack is a tenth too strong", f"{TERMS}.tuple_attack", a_tenth_more, "T2"),
+    *function("the tuple attack knows the class", f"{TERMS}.limit_tuple_attack", knows_the_class, "V1"),
+    *function("marginals of the benign points", f"{WORLDS}.marginal_law", nobody_moves, "N1", "T3"),
+    *function("transport costs 3 % less", "information.divergences.wasserstein_one", scaled(0.97), "T3", "T3d"),
+    *function("slope 1/tau", f"{WORLDS}.slope", one_over_temperature, "T3"),
+    *function("a tenth of the price of K", f"{BOUNDS}.negatives_price", scaled(0.1), "L2", "T6"),
+    *function("half of the price of K", f"{BOUNDS}.negatives_price", scaled(0.5), "L2", "T6"),
+    *function("negatives cost nothing", f"{BOUNDS}.negatives_price", scaled(0.0), "L2", "T2", "T6"),
+    *function("half of the Jensen-Shannon divergence", "information.divergences.jensen_shannon", scaled(0.5), "G1"),
+    *function("attack switched off", f"{ROOM}.angle_encoder.mean_losses", with_options(attacked=False), "T6"),
+    *function("losses halved", f"{ROOM}.angle_encoder.mean_losses", scaled(0.5), "T6"),
+    *function("centre for the ball", "optimise.sharpness.ball_grid", centre_only, "T6"),
+    *function("no Lipschitz term", f"{ROOM}.angle_encoder.steepness", scaled(0.0), "T6"),
+    *function("half of the noise", "optimise.sharpness.gaussian_cells", half_as_wide, "T6"),
+    *function("half of the noise in the complexity", "optimise.sharpness.noise_scale", scaled(0.5), "T6"),
+    *function("ceiling with 1/tau", f"{BOUNDS}.loss_range", ceiling_at_one_over_temperature, "T6"),
+    *function("variance part of KL dropped", "optimise.sharpness.gaussian_divergence", variance_part_dropped, "T5"),
+    *function("SAM step downhill", "optimise.sharpness.sam_step", negated, "S1"),
+    *function("attack in the descent direction", "adversarial.attacks.steepest", descent, "A1"),
+    *function("projection on the wrong ball", "adversarial.attacks._projection", infinity_ball, "A3"),
+    *function("primal for dual norm", "adversarial.attacks.dual_norm", primal_norm, "A1", "A2"),
+    *cell(
+        "T6",
+        "least loss of the ball",
+        "smooth[:, None], empirical.max(axis=1)",
+        "smooth[:, None], empirical.min(axis=1)",
     ),
-    Fault(
-        "log beta dropped",
-        "papers.robust_contrastive.decomposition.tuple_losses",
-        log_weight_dropped,
-        NOTEBOOK,
-        "RC-T4b",
+    *cell("T4b", "sign of J in the rest", "first - s[:, None] / 2", "first + s[:, None] / 2"),
+    *cell("T4b", "sign of the local shift", "local, free = -change(own)", "local, free = change(own)"),
+    *cell(
+        "T1b",
+        "half of log(1/pi_min)",
+        "rarest = -np.log(w.prior.min(axis=1))",
+        "rarest = -np.log(w.prior.min(axis=1)) / 2",
     ),
-    Fault("tau squared", "papers.robust_contrastive.finite_worlds.scores", temperature_squared, NOTEBOOK, "RC-T1"),
-    Fault("tau squared", "papers.robust_contrastive.finite_worlds.scores", temperature_squared, NOTEBOOK, "RC-L1"),
-    Fault(
-        "bias of the prior dropped",
-        "papers.robust_contrastive.finite_worlds.cross_entropy",
-        prior_dropped,
-        NOTEBOOK,
-        "RC-T1",
-    ),
-    Fault(
-        "bias of the prior dropped",
-        "papers.robust_contrastive.finite_worlds.cross_entropy",
-        prior_dropped,
-        NOTEBOOK,
-        "RC-V1",
-    ),
-    Fault(
-        "class means not normalised",
-        "papers.robust_contrastive.finite_worlds.class_means",
-        means_not_normalised,
-        NOTEBOOK,
-        "RC-T2",
-    ),
-    Fault(
-        "variance part of KL dropped",
-        "optimise.sharpness.gaussian_divergence",
-        variance_part_dropped,
-        NOTEBOOK,
-        "RC-T5",
-    ),
-    Fault("SAM step downhill", "optimise.sharpness.sam_step", negated, NOTEBOOK, "RC-S1"),
-    Fault("attack in the descent direction", "adversarial.attacks.steepest", descent, NOTEBOOK, "RC-A1"),
-    Fault("projection on the wrong ball", "adversarial.attacks._projection", infinity_ball, NOTEBOOK, "RC-A3"),
-    Fault("primal for dual norm", "adversarial.attacks.dual_norm", primal_norm, NOTEBOOK, "RC-A2"),
+    *cell("V2", "own score 0.05 % larger", "log_average - 1 / tau", "log_average - 1.0005 / tau"),
+    *cell("V3", "unequal classes", "stats.binom.pmf(opposite, K, 0.5)", "stats.binom.pmf(opposite, K, 0.501)"),
+    *cell("A4", "noise 5 % larger", "u @ centre - noise *", "u @ centre - 1.05 * noise *"),
+    *cell("A5", "the constant 5 % smaller", "sum(dim=-1).mean().item() / 2", "sum(dim=-1).mean().item() / 2.1"),
 ]

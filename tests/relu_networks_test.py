@@ -99,6 +99,22 @@ def test_dead_units_do_not_count():
     assert relu_networks.numerical_rank(relu_networks.singular_values(first)).item() == 2
 
 
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_rank_and_participation_ratio_do_not_see_a_scale(scale):
+    singular = torch.tensor([[1.0, 0.5, 2e-3, 5e-4], [3.0, 1e-4, 1e-5, 0.0]], dtype=FLOAT)
+    assert relu_networks.numerical_rank(scale * singular).tolist() == [3, 1]
+    assert torch.allclose(
+        relu_networks.participation_ratio(scale * singular), relu_networks.participation_ratio(singular)
+    )
+
+
+def test_liveness_does_not_see_a_scale():
+    first = torch.tensor([[1.0, 0.0], [0.005, 0.0]], dtype=FLOAT)
+    second = torch.tensor([[1.0, 1.0]], dtype=FLOAT)
+    for scale in (1e-6, 1.0, 1e6):
+        assert relu_networks.live_units(scale * first, second / scale**2).tolist() == [True, False]
+
+
 def test_cones_of_two_opposed_units():
     covariance = torch.tensor([[2.0, -1.0], [-1.0, 1.5]], dtype=FLOAT)
     first = torch.eye(2, dtype=FLOAT)
@@ -111,13 +127,32 @@ def test_cones_of_two_opposed_units():
     assert relu_networks.cone_distance(turned, second, covariance).item() > 0.1
 
 
-def test_no_gain_at_a_maximum_and_some_elsewhere(generator):
+def test_slopes_of_the_raw_network_are_those_of_the_formula(problem, generator):
+    covariance, *data = problem
+    first, second = relu_networks.random_start(3, 5, 4, 2, constraint="filter", generator=generator)
+    first = torch.where(first < 0.2, torch.where(first < -0.4, first, 0.0), first)
+    raw = relu_networks.gate_slopes(first, second, *data)
+    assert torch.allclose(raw, relu_networks.kink_slopes(first, second, covariance), atol=1e-14)
+    assert (raw != 0).any()
+    assert not raw[first != 0].any()
+
+
+def test_curvature_at_a_maximum_and_at_a_saddle():
     covariance = torch.diag(torch.tensor([2.0, 1.0], dtype=FLOAT))[None]
-    second = torch.ones(1, 1, 1, dtype=FLOAT)
-    options = {"constraint": "filter", "activation": "linear", "radii": (1e-2,), "count": 100, "generator": generator}
-    top, low = (torch.eye(2, dtype=FLOAT)[None, None, k] for k in (0, 1))
-    assert relu_networks.largest_gain(top, second, covariance, **options).item() <= 0
-    assert relu_networks.largest_gain(low, second, covariance, **options).item() > 1e-6
+    ones = torch.full((1, 1, 2), 0.5**0.5, dtype=FLOAT)
+    copies = torch.tensor([[[1.0, 0.0], [1.0, 0.0]]], dtype=FLOAT)
+    assert relu_networks.open_curvature(copies, ones, covariance).item() == pytest.approx(-2.0)
+    mixed = torch.tensor([[[1.0, 0.0], [0.0, 1.0]]], dtype=FLOAT)
+    weak = torch.tensor([[[0.0, 1.0]]], dtype=FLOAT)  # all outgoing weight on the weaker feature: 2E is 1, not 2
+    assert relu_networks.open_curvature(mixed, weak, covariance).item() == pytest.approx(1.0)
+
+
+def test_a_dead_unit_waits_at_a_kink():
+    second = torch.tensor([[[1.0, 0.0]]], dtype=FLOAT)
+    waiting = torch.tensor([[[1.0, 0.0], [0.0, -1.0]]], dtype=FLOAT)
+    buried = torch.tensor([[[1.0, 0.0], [-0.6, -0.8]]], dtype=FLOAT)
+    assert relu_networks.idle_at_kink(waiting, second).tolist() == [True]
+    assert relu_networks.idle_at_kink(buried, second).tolist() == [False]
 
 
 def test_refusals(generator):

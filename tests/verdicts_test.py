@@ -1,9 +1,11 @@
 """Every rule holds where it should, fails with a note in words and numbers, and states what it would notice."""
 
+import json
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from helpers import statistics
 from helpers.ledger import verdicts
@@ -315,6 +317,22 @@ def test_data_that_cannot_be_compared_is_refused():
         claim(lambda c: c.identity("close", [1.0] * 3, [1.0] * 2, tolerance=1e-8))
     with pytest.raises(ValueError, match="T-1, 'close': the threshold is nan"):
         claim(lambda c: c.identity("close", 1.0, 1.0, tolerance=np.nan))
+
+
+@pytest.mark.parametrize("one", [torch.tensor(0.5), np.array(0.5), np.float32(0.5), torch.tensor([0.5])])
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_a_bound_may_be_a_tensor_or_an_array_of_one_entry(one, value):
+    fit = SimpleNamespace(slope=value, standard_error=0.01, points=9)
+    for fill in (
+        lambda c: c.identity("x", torch.tensor([value]), [0.0], tolerance=one),
+        lambda c: c.inequality("x", [value], [0.0], tolerance=one),
+        lambda c: c.inequality("x", [value], [1.0], tolerance=one, standard_error=[0.1], confident=True),
+        lambda c: c.rate("x", fit, 0.0, bias=one),
+        lambda c: c.landscape("x", [value], [0.0], tolerance=one, gradient_tolerance=one, diameter=one),
+        lambda c: c.counterexample("x", [value], threshold=one),
+        lambda c: c.goodness("x", 1.0, trials=9, resolution=one),
+    ):
+        json.dumps(check(fill))
 
 
 def test_a_claim_needs_a_check_and_a_control():

@@ -83,6 +83,9 @@ def quantile(*, comparisons=1, trials=None):
     return float(-special.ndtri(tail) if trials is None else -special.stdtrit(trials - 1, tail))
 
 
+_BOUNDS = {"tolerance", "gradient_tolerance", "threshold", "bias", "diameter", "resolution"}
+
+
 def _rule(method):
     """A rule that says which check it was when its data cannot be judged, and in a live session records a failure."""
 
@@ -91,6 +94,8 @@ def _rule(method):
         if any(check["name"] == name for check in self.checks):
             raise ValueError(f"{self.id} has two checks named {name!r}")
         try:
+            # a bound that was computed may come as an array or a tensor of one entry
+            options |= {key: float(options[key]) for key in _BOUNDS & options.keys() if options[key] is not None}
             with np.errstate(all="ignore"):  # what is not finite is said in words, below
                 method(self, name, *data, **options)
         except Unusable as error:

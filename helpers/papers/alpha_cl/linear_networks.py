@@ -1,11 +1,14 @@
-"""Deep linear networks against a frozen covariance: energy, gradient, special points, balance, spectra of the data.
+"""Deep linear networks under contrastive pair weights, frozen or live (Tian 2022).
 
 A network is a list of weights W_1, ..., W_L (first layer first), tensors (..., n_l, n_{l-1}), float64; its output is
-``W_L ... W_1 x``. Its energy against a symmetric matrix X, shape (..., d, d) with d = n_0, is
+``P x`` with ``P = W_L ... W_1``. Leading axes count problems.
 
-    E = tr(W_L ... W_1 X W_1^T ... W_L^T) / 2,
+Frozen weights: with X the contrastive covariance of the input, shape (..., d, d), d = n_0, the energy is
+``E = tr(P X P^T) / 2``.
 
-half the output's contrastive covariance if X is that of the input (Tian 2022). Leading axes count problems.
+Live weights: the loss is the decoupled InfoNCE (the positive is not in the denominator) without output normalisation,
+averaged over anchors, ``mean_i [ d_i^2 + temperature * logsumexp_{j != i}( -d_ij^2 / temperature ) ]`` with half
+squared distances of P x. It depends on the layers through P only.
 """
 
 from itertools import pairwise
@@ -15,6 +18,7 @@ import torch
 from helpers.optimise import manifolds, riemannian
 
 
+# -- frozen pair weights ---------------------------------------------------------------------------------------
 def product(weights):
     """``W_L ... W_1``, shape (..., n_L, n_0).
 
@@ -123,6 +127,7 @@ def flow(weights, covariance):
     return [slope - 2 * value[..., None, None] * weight for slope, weight in zip(gradients, weights, strict=True)]
 
 
+# -- special points and measures -------------------------------------------------------------------------------
 def aligned(vectors):
     """Aligned rank-1 network ``W_l = v_l v_{l-1}^T``.
 
@@ -217,6 +222,131 @@ def singular_ratio(weights):
         values = torch.linalg.svdvals(weight)
         ratios.append(values[..., 1] / values[..., 0])
     return torch.stack(ratios).amax(0)
+
+
+def lowest_stretch(start, covariance, *, rounds=80):
+    """Least squared length of ``exp(X t) w`` over t >= 0, for unit vectors w: what decides a bottleneck's fate.
+
+    ``sum_k c_k exp(2 lambda_k t)``, c_k the squared components of w along the eigenvectors of X, is convex in t; its
+    minimum is bracketed by doubling and found by bisection of the slope.
+
+    Parameters
+    ----------
+    start : Tensor, shape (..., d)
+    covariance : Tensor, shape (..., d, d), symmetric
+        With a positive eigenvalue along which every start has a component; else the infimum may be at infinity.
+    rounds : int
+        Bisections; the time is good to 2^-rounds of its bracket.
+
+    Returns
+    -------
+    value, time, bend : Tensor, shape (...,)
+        The minimum, where it is, and the second derivative there.
+
+    >>> X = torch.diag(torch.tensor([1.0, -1.0], dtype=torch.float64))
+    >>> value, time, _ = lowest_stretch(torch.tensor([0.6, 0.8], dtype=torch.float64), X)
+    >>> round(value.item(), 6), round(time.item(), 6)  # 2 * 0.6 * 0.8 at log(0.8 / 0.6) / 2
+    (0.96, 0.143841)
+    """
+    values, vectors = torch.linalg.eigh(covariance)
+    share = (vectors.mT @ start[..., None])[..., 0].square()
+
+    def moment(time, order):
+        return (share * (2 * values) ** order * torch.exp(2 * values * time[..., None])).sum(-1)
+
+    low = torch.zeros_like(share[..., 0])
+    high = torch.full_like(low, 1.0) / values.abs().amax(-1)
+    for _ in range(60):
+        high = torch.where(moment(high, 1) < 0, 2 * high, high)
+    for _ in range(rounds):
+        middle = (low + high) / 2
+        falling = moment(middle, 1) < 0
+        low, high = torch.where(falling, middle, low), torch.where(falling, high, middle)
+    time = torch.where(moment(torch.zeros_like(low), 1) < 0, (low + high) / 2, torch.zeros_like(low))
+    return moment(time, 0), time, moment(time, 2)
+
+
+# -- live pair weights -----------------------------------------------------------------------------------------
+def live_loss_and_covariance(linear_map, first, second, temperature):
+    """Live InfoNCE and the contrastive covariance of the inputs under its weights.
+
+    Parameters
+    ----------
+    linear_map : Tensor, shape (..., m, d)
+        The linear map from inputs to outputs.
+    first, second : Tensor, shape (..., n, d)
+        Two views of n samples; only first views are compared between samples.
+    temperature : Tensor, shape (...,) or scalar, > 0
+
+    Returns
+    -------
+    loss : Tensor, shape (...,)
+        Mean over anchors.
+    covariance : Tensor, shape (..., d, d), symmetric
+        ``C_alpha[x] / n`` with ``alpha_ij = softmax_{j != i}(-d_ij^2 / temperature)``.
+    """
+    temperature = torch.as_tensor(temperature, dtype=first.dtype)[..., None, None]
+    features, difference = first @ linear_map.mT, first - second
+    gram = features @ features.mT
+    squared = gram.diagonal(dim1=-2, dim2=-1)
+    scores = (gram - (squared[..., :, None] + squared[..., None, :]) / 2) / temperature
+    itself = torch.eye(first.shape[-2], dtype=torch.bool)
+    scores = scores.masked_fill(itself, -torch.inf)
+    log_sum = torch.logsumexp(scores, dim=-1)
+    weights = torch.exp(scores - log_sum[..., None])
+    within = (difference @ linear_map.mT).square().sum(-1) / 2
+    loss = (within + temperature[..., 0] * log_sum).mean(-1)
+    cross = first.mT @ weights @ first
+    degrees = 1.0 + weights.sum(-2)
+    covariance = (first.mT * degrees[..., None, :]) @ first - cross - cross.mT - difference.mT @ difference
+    return loss, covariance / first.shape[-2]
+
+
+def negative_live_loss(weights, first, second, temperature):
+    """Minus the live loss of a network: what its ascent maximises; shape (...,)."""
+    return -live_loss_and_covariance(product(weights), first, second, temperature)[0]
+
+
+def live_value_and_gradient(weights, first, second, temperature):
+    """Minus the live loss and its gradient, by the gradient identity: that of the energy at the current covariance.
+
+    Parameters
+    ----------
+    weights : list of Tensor, shapes (..., n_l, n_{l-1})
+    first, second : Tensor, shape (..., n, n_0)
+    temperature : Tensor, shape (...,) or scalar, > 0
+
+    Returns
+    -------
+    value : Tensor, shape (...,)
+    gradients : list of Tensor, shapes as ``weights``
+    """
+    loss, covariance = live_loss_and_covariance(product(weights), first, second, temperature)
+    return -loss, gradient(weights, covariance)
+
+
+# -- families of problems ---------------------------------------------------------------------------------------
+def gaussian_views(count, samples, scales, rng, *, noise):
+    """Two views of Gaussian samples with independent Gaussian augmentation noise.
+
+    Parameters
+    ----------
+    count, samples : int
+        Problems, and samples in each.
+    scales : sequence of float, length d
+        Standard deviations of the coordinates of the clean sample.
+    rng : numpy.random.Generator
+    noise : float
+        Standard deviation of every coordinate of either view around the clean sample.
+
+    Returns
+    -------
+    first, second : Tensor, shape (count, samples, d), float64
+    """
+    shape = (3, count, samples, len(scales))
+    clean, left, right = torch.from_numpy(rng.standard_normal(shape))
+    clean = clean * torch.as_tensor(scales, dtype=torch.float64)
+    return clean + noise * left, clean + noise * right
 
 
 def symmetric(eigenvalues, rng):

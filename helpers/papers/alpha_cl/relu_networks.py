@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import torch
 
 from helpers.losses import pair_family
+from helpers.optimise import riemannian
 
 CONSTRAINTS = ("filter", "layer")
 ACTIVATIONS = ("relu", "linear")
@@ -289,7 +290,65 @@ def ascend_through_kinks(first, second, covariance, *, constraint, size=0.05, ro
     return Ascent(*kept), slopes.flatten(1).amax(dim=1).clamp_min(0.0)
 
 
-# -- rank, cones, neighbours --------------------------------------------------------------------------------
+# -- is an end point a local maximum? -----------------------------------------------------------------------
+def gate_slopes(first, second, weights, views, other, *, reach=1e-3):
+    """One-sided slopes at closed gates by automatic differentiation of the raw network: no formula of the energy.
+
+    Every gate at a kink is opened by 1e-300, too little to change a value, so that the derivative of the rectifier is
+    that of its right side.
+
+    Parameters
+    ----------
+    first, second : Tensor, shapes (networks, units, inputs) and (networks, outputs, units)
+    weights : Tensor, shape (networks, n, n)
+        Frozen pair weights, zero diagonal.
+    views, other : Tensor, shape (networks, n, inputs)
+    reach : float
+        As in :func:`kink_slopes`.
+
+    Returns
+    -------
+    Tensor, shape (networks, units, inputs)
+        0 where no gate is at a kink.
+    """
+    kink = _kinks(first, reach)
+    ajar = torch.where(kink, 1e-300, first).detach().requires_grad_()
+    z, partner = (torch.relu(inputs @ ajar.mT) @ second.mT for inputs in (views, other))
+    (slope,) = torch.autograd.grad(pair_family.energy(weights, z, partner).sum(), ajar)
+    return torch.where(kink, slope, 0.0)
+
+
+def open_curvature(first, second, covariance):
+    """Largest eigenvalue of the Riemannian Hessian, per filter, on the open weights and the second layer.
+
+    Closed gates stay closed. At a point whose gradient vanishes and whose slopes at closed gates are negative, a value
+    of at most 0 makes a local maximum, up to directions in which the energy is flat to second order.
+
+    Returns
+    -------
+    Tensor, shape (networks,)
+    """
+
+    def energy_of_open(weights, covariance, gates):
+        output = weights[1] @ (weights[0] * gates)
+        return 0.5 * ((output @ covariance) * output).sum(dim=(-1, -2))
+
+    parameters = covariance.expand(len(first), *covariance.shape[-2:]), (first > 0).to(first.dtype)
+    constraint = ["row", "layer"]
+    return riemannian.hessian_eigenvalues(
+        energy_of_open, [first, second], parameters=parameters, constraint=constraint
+    )[:, -1]
+
+
+def idle_at_kink(first, second, *, reach=1e-3):
+    """Networks with a unit that is not live and has a gate at a kink; BoolTensor, shape (networks,).
+
+    Opening the gate and giving the unit weight gains at second order: such a point is a saddle whatever the slopes say.
+    """
+    return (~live_units(first, second).unsqueeze(-1) & _kinks(first, reach)).flatten(1).any(dim=1)
+
+
+# -- rank, cones --------------------------------------------------------------------------------------------
 def live_units(first, second, *, tolerance=1e-2):
     """Units that take part: outgoing norm times norm of the open weights above a fraction of the largest.
 
@@ -353,35 +412,6 @@ def cone_distance(first, second, covariance):
     own = torch.where(direction.unsqueeze(-1) > 0, cones[..., :1, :], cones[..., 1:, :])
     distance = (first / first.norm(dim=-1, keepdim=True) - own).norm(dim=-1)
     return (distance * live_units(first, second)).amax(dim=-1)
-
-
-def largest_gain(first, second, covariance, *, constraint, activation, radii, count, generator):
-    """Most energy gained by random moves of both layers, rescaled; the moves cross the kinks they meet.
-
-    Parameters
-    ----------
-    first, second, covariance, constraint, activation
-        As in :func:`ascend`.
-    radii : sequence of float
-        Lengths of the moves before rescaling.
-    count : int
-        Moves of each length.
-    generator : torch.Generator
-
-    Returns
-    -------
-    Tensor, shape (networks,)
-        In units of the covariance's largest absolute eigenvalue; at most rounding at a local maximum.
-    """
-    start = energy(first, second, covariance, activation=activation)
-    best = torch.full_like(start, -torch.inf)
-    for radius in radii:
-        step = torch.randn(count, *first.shape, generator=generator, dtype=first.dtype)
-        other = torch.randn(count, *second.shape, generator=generator, dtype=second.dtype)
-        length = (_frobenius(step).square() + _frobenius(other).square()).sqrt() / radius
-        moved = retract(first + step / length, second + other / length, constraint=constraint)
-        best = torch.maximum(best, (energy(*moved, covariance, activation=activation) - start).amax(dim=0))
-    return best / torch.linalg.matrix_norm(covariance, 2)
 
 
 # -- pieces and refusals ------------------------------------------------------------------------------------

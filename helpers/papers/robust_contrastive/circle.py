@@ -3,8 +3,8 @@
 The encoder is f(x) = x/|x| in the plane, so a latent is an angle on a grid; class c has a density proportional to
 exp(concentration * cos(angle - 2 pi c / classes)); an l_2 ball of radius r around x reaches an arc of half width
 arcsin(r/|x|). :func:`world` gives this laboratory as a finite world with one place and one point per grid angle, so
-that every function of ``finite_worlds`` that does not enumerate negatives applies; what needs negatives is here:
-exactly by the Laplace transform, or by sampled counts for the tuple attack.
+that every function of ``finite_worlds`` that does not enumerate negatives applies, and ``many_negatives`` does the
+rest; the tuple attack with finitely many negatives is sampled here.
 """
 
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import optimize
 
-from helpers.information import divergences, finite_samples
+from helpers.information import divergences
 
 from . import decomposition, finite_worlds
 
@@ -50,7 +50,7 @@ def world(degrees, *, size=720, classes=2, concentration=8.0, temperature=0.5, w
     size, classes : int
     concentration, temperature, weight : float
     negatives : int
-        For functions outside this module it is 1 in effect: use `class_losses` and `sampled_tuples` here.
+        Too many to enumerate: for ``many_negatives`` and `sampled_tuples`.
 
     Returns
     -------
@@ -76,31 +76,6 @@ def world(degrees, *, size=720, classes=2, concentration=8.0, temperature=0.5, w
         weight=weight,
         negatives=negatives,
     )
-
-
-def class_losses(circle):
-    """Contrastive loss of every anchor for every label with finitely many negatives, shape (1, classes, size).
-
-    Same meaning as ``finite_worlds.class_losses``; the mean over negatives is done by a Laplace transform, so
-    ``negatives`` may be in the thousands.
-    """
-    score = finite_worlds.scores(circle)
-    average = finite_samples.expected_log_mean(
-        np.exp(score)[:, None],
-        circle.points[:, None, None],
-        circle.negatives,
-        scale=circle.weight[:, None, None],
-        extra=np.exp(score)[:, None],
-        extra_masses=circle.conditional[:, :, None],
-    )
-    return average - finite_worlds.class_scores(circle).swapaxes(1, 2)
-
-
-def jensen_gap(circle):
-    """Slack of finitely many negatives at every anchor, shape (1, size)."""
-    mean = np.exp(finite_worlds.label_free_log_partition(circle))
-    relative = np.exp(finite_worlds.scores(circle)) / mean[..., None]
-    return -finite_samples.expected_log_mean(relative, circle.points[:, None], circle.negatives)
 
 
 def sampled_tuples(rng, circle, *, tuples):
@@ -136,7 +111,8 @@ class Row(NamedTuple):
     """One line of the circle's table: see :func:`row`."""
 
     robust: float
-    adversarial_bound: float
+    class_aware_bound: float
+    label_free_bound: float
     local_shift: float
     global_shift: float
     total_variation: float
@@ -157,10 +133,11 @@ def row(circle, degrees):
     Returns
     -------
     Row
-        ``robust``: robust loss of the mean classifier. ``adversarial_bound``: from the class-aware contrastive
-        attack. Shifts and ``total_variation`` (of the label-free marginals): for the strongest supervised attack.
-        ``variation_bound``: benign bound + local shift + oscillation of the log-partition times total variation.
-        ``transport_bound``: benign bound + (2/temperature) times the chord of the arc.
+        ``robust``: robust loss of the mean classifier. ``class_aware_bound``: from the contrastive attack that knows
+        the class; ``label_free_bound``: from the one that knows the tuple and no label. Shifts and
+        ``total_variation`` (of the marginals): for the strongest supervised attack. ``variation_bound``: benign bound
+        + local shift + oscillation of the log-partition times total variation. ``transport_bound``: benign bound +
+        (2/temperature) times the chord of the arc.
     """
     losses, partition = finite_worlds.limit_losses(circle), finite_worlds.log_partition(circle)
     supervised, adversary = finite_worlds.cross_entropy(circle), finite_worlds.supervised_attack(circle)
@@ -172,6 +149,7 @@ def row(circle, degrees):
     values = (
         finite_worlds.worst_case(circle, supervised),
         finite_worlds.worst_case(circle, losses) + entropy,
+        decomposition.limit_tuple_attack(circle) + entropy,
         local,
         shift,
         distance,

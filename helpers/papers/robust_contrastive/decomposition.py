@@ -121,6 +121,16 @@ def tuple_attack(world, *, attack_positive=False):
     )
 
 
+def limit_tuple_attack(world):
+    """Limit of ``tuple_attack - log weight`` for ever more negatives of ever more weight, shape (w,).
+
+    The attack sees anchor and positive; the negatives have become ``G_un``. No label enters.
+    """
+    values = finite_worlds.label_free_log_partition(world)[:, :, None] - finite_worlds.scores(world)
+    pairs = np.einsum("wc,wcxp->wxp", world.prior, world.pairs)
+    return (pairs * finite_worlds.attack(world, values, axis=1)).sum(axis=(1, 2))
+
+
 def hard_positive_shift(world):
     """Label-free local shift ``E max (f(x) - f(x')) . f(x+) / temperature``, shape (w,).
 

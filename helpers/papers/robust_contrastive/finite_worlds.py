@@ -334,13 +334,9 @@ def attack(world, values, *, axis):
     ndarray, with n points along ``axis``
     """
     values = np.moveaxis(values, axis, -1)
-    worst = np.stack(
-        [
-            np.where(allowed.reshape(len(values), *[1] * (values.ndim - 2), -1), values, -np.inf).max(axis=-1)
-            for allowed in world.moves.swapaxes(0, 1)
-        ],
-        axis=-1,
-    )
+    own = (len(values), *[1] * (values.ndim - 2), values.shape[-1])
+    worst = [values.max(axis=-1, where=may.reshape(own), initial=-np.inf) for may in world.moves.swapaxes(0, 1)]
+    worst = np.stack(worst, axis=-1)
     return np.moveaxis(worst, -1, axis)
 
 

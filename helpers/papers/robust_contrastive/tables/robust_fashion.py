@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 import torch
 
-from helpers import data, figures, training
+from helpers import data, training
 from helpers.data import augmentations
 from helpers.networks import encoders
 
@@ -230,30 +230,16 @@ def probes(settings, seed, encoder, train, test):
 
 
 def draw(recording):
-    """Probe accuracies of every row, and the bound beside the robust loss along the training; a matplotlib Figure."""
-    import matplotlib.pyplot as plt
+    """Probe accuracies of every row; a matplotlib Figure."""
+    from .. import figures
 
-    names, marks = list(OBJECTIVES), recording.record["constants"]["marks"]
-    places, classes = np.arange(len(names)), recording.record["constants"]["classes"]
-    fig, axes = plt.subplots(2, 2, figsize=(9.6, 6.4), layout="constrained")
-    for ax, kind, title in zip(axes[0], ("slf", "alf"), ("clean probe (SLF)", "attacked probe (ALF)"), strict=True):
-        for what, colour, label in (("clean", 0, "clean images"), ("robust", 1, "under PGD-20")):
-            values = 100 * np.array([recording.values(f"{kind}_{what}", objective=name) for name in names])
-            _ = ax.plot(values, places, ".", color=figures.COLOURS[colour], alpha=0.45)
-            _ = ax.plot(values.mean(axis=1), places, "D", color=figures.COLOURS[colour], label=label)
-        _ = ax.set(title=title, xlabel="test accuracy (%)", yticks=places, ylim=(len(names) - 0.5, -0.5))
-    _ = axes[0, 0].set_yticklabels([name.replace("adversarial", "adv") for name in names])
-    _ = axes[0, 1].set_yticklabels([])
-    _ = axes[0, 0].legend(loc="lower left", frameon=True, facecolor="white", edgecolor="none")
-    for colour, name in enumerate(("benign", "adversarial", "adversarial + benign", "all four")):
-        for ax, kinds in zip(axes[1], (("robust_loss", "bound"), ("benign", "adversarial")), strict=True):
-            for kind, form in zip(kinds, ("o-", "s--"), strict=True):
-                curve = np.array([recording.values(f"{kind}@{mark}", objective=name) for mark in marks])
-                error = curve.std(axis=1, ddof=1) / np.sqrt(curve.shape[1])
-                shown = {"color": figures.COLOURS[colour], "label": name if form == "o-" else None}
-                _ = ax.errorbar(marks, curve.mean(axis=1), error, fmt=form, markersize=4, **shown)
-    _ = axes[1, 0].axhline(np.log(classes), color=figures.CONTROL, linestyle=":", label=f"log {classes}: no knowledge")
-    _ = axes[1, 0].set(title="robust loss (solid) and its bound (dashed)", xlabel="epoch", ylabel="nats")
-    _ = axes[1, 1].set(title="InfoNCE, clean (solid) and attacked (dashed)", xlabel="epoch", ylabel="nats")
-    _ = fig.legend(*axes[1, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
-    return fig
+    names = list(OBJECTIVES)
+    kinds = {"clean probe (SLF)": "slf", "attacked probe (ALF)": "alf"}
+    clean, attacked = (
+        {
+            title: 100 * np.array([recording.values(f"{probe}_{what}", objective=name) for name in names])
+            for title, probe in kinds.items()
+        }
+        for what in ("clean", "robust")
+    )
+    return figures.fashion_probes([name.replace("adversarial", "adv") for name in names], clean, attacked)

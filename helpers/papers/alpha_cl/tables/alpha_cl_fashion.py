@@ -202,4 +202,4 @@ def draw(recording):
     """Accuracies against effective rank; the picture that is stored beside the recording."""
     from .. import figures  # needs matplotlib, which a machine that records may not have
 
-    return figures.clothes(recording)[0]
+    return figures.clothes(recording, LOSSES, BASELINES, MEASURED)[0]

@@ -139,11 +139,9 @@ def test_the_figures_are_drawn_with_their_numbers():
     from helpers.papers.alpha_cl import figures
 
     assert len(table.draw(made_up()).axes) == 2
-    _, columns = figures.clothes(made_up(), table.LOSSES, table.BASELINES, table.MEASURED)
+    _figure, columns = figures.clothes(made_up())
     assert set(columns["loss"]) == {loss.replace(",", "") for loss in table.LOSSES}
-    found = {measured: table.compared(made_up(), measured) for measured in ("probe", "neighbours")}
-    labels = {loss: table.LABELS[loss] for loss in table.COMPARED}
-    other, columns = figures.clothes_differences(found, labels, table.MEASURED)
+    other, columns = figures.clothes_differences(made_up())
     assert [text.get_text() for text in other.axes[0].get_yticklabels()][-2:] == ["r_s", "untrained"]
     square = [value for value, loss in zip(columns["mean"], columns["loss"], strict=True) if loss == "square"]
     assert square == pytest.approx([6, 6], abs=0.5)

@@ -3,24 +3,30 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from helpers.papers.robust_contrastive import circle, decomposition, finite_worlds, robust_bounds
+from helpers.papers.robust_contrastive import bessel, circle, decomposition, finite_worlds, robust_bounds
 
 
-def test_the_table_s_row_for_twenty_degrees():
-    row = circle.row(circle.world(20), 20)
-    assert np.allclose(row, [0.0630, 0.1470, 0.2830, -0.2522, 0.666, 1.151, 1.458], atol=1e-3)
+@pytest.mark.parametrize("degrees", [0, 20, 75])
+def test_a_row_is_what_integrals_over_bessel_functions_give(degrees):
+    row, found = circle.row(circle.world(degrees), degrees), bessel.integrals(np.deg2rad(degrees))
+    assert np.isclose(row.robust, found.robust, atol=1e-4)
+    assert np.allclose([row.local_shift, row.global_shift], [found.local_shift, found.global_shift], atol=1e-4)
+    assert np.isclose(row.total_variation, found.total_variation, atol=1e-3)
+    bound = found.benign_bound + found.local_shift + found.oscillation * found.total_variation
+    assert np.isclose(row.variation_bound, bound, atol=2e-3)
+    chord = 2 * np.sin(np.deg2rad(degrees) / 2)
+    assert np.isclose(row.transport_bound, found.benign_bound + 2 * chord / 0.5, atol=1e-4)
+
+
+def test_the_bound_without_labels_lies_above_the_one_that_knows_the_class():
+    rows = [circle.row(circle.world(angle, size=360), angle) for angle in (0, 30, 60)]
+    assert np.isclose(rows[0].class_aware_bound, rows[0].label_free_bound)
+    assert all(row.robust < row.class_aware_bound < row.label_free_bound for row in rows[1:])
 
 
 def test_class_means_have_the_length_of_the_von_mises_law():
     means = finite_worlds.class_means(circle.world(0))
     assert np.allclose(np.linalg.norm(means, axis=2), 0.93524, atol=1e-5)
-
-
-def test_losses_by_the_laplace_transform_are_the_enumerated_ones():
-    small = circle.world(60, size=6, concentration=2.0, weight=3.0, negatives=4)
-    assert np.allclose(circle.class_losses(small), decomposition.class_losses(small), atol=1e-12)
-    still = finite_worlds.expectation(small, circle.jensen_gap(small), finite_worlds.stay(small))
-    assert np.allclose(still, decomposition.terms(small).jensen, atol=1e-12)
 
 
 def test_sampled_tuples_agree_with_the_enumerated_attack():

@@ -27,12 +27,24 @@ def test_exceedances_count_what_they_say():
     assert found.tolist() == [0.5, 1.0, 0.0]
 
 
-def test_extremes_of_a_trivial_model():
-    maxima, minimum = concentration.signal_extremes(
-        np.random.default_rng(0), n=50, rank=300, dimension=301, noise=1e-12, condition=1.0, draws=2
+@pytest.mark.parametrize("noise", [(0.3, 1.7), (1.7, 0.3), (0.0, 0.5)])
+def test_terms_have_the_second_moments_of_the_model(noise):
+    r, d, condition, (a, b) = 5, 9, 4.0, noise
+    s = np.linspace(1, 1 / condition, r)
+    terms = concentration.signal_terms(
+        np.random.default_rng(0), n=100, rank=r, dimension=d, noise=noise, condition=condition, draws=2000
     )
-    assert np.all(np.abs(minimum / np.sqrt(300) - 1) < 0.3)
-    assert np.all(maxima[1] < 1e-3)
+    expected = (
+        s.sum() + d * a,  # |x|^2
+        np.sum(s**2 * (a * s + s * b + a * b)),  # of xi' Sigma z~, z' Sigma xi~ and xi' Sigma xi~
+        np.sum(s**2 * 2 * s**2),  # Gaussian latents: the variance of w^2 is 2
+        s.sum() + r * a,  # |U' x|^2
+    )
+    for term, value in zip(terms, expected, strict=True):
+        squares = term.ravel() ** 2
+        assert abs(squares.mean() - value) < 5 * squares.std() / np.sqrt(squares.size)
+    assert abs(terms[1].mean()) < 5 * terms[1].std() / np.sqrt(terms[1].size)
+    assert np.all(terms[3] <= terms[0])
 
 
 def test_product_errors_fall_with_n_and_covariances_match():
@@ -66,42 +78,3 @@ def test_power_bound_grows_with_the_power():
     first, second = concentration.product_deviation(np.eye(2), np.eye(2), np.array([4, 1000]), level=1.0)
     assert second[0] > first[0]
     assert second[1] < first[1]
-
-
-def test_heavy_tails_err_more():
-    rng = np.random.default_rng(3)
-    heavy, light = (concentration.student_errors(rng, 2000, 5, freedom=f, draws=10) for f in (2.05, 200))
-    assert np.median(light) < 0.2
-    assert np.median(heavy) > 3 * np.median(light)
-    model = recovery_laws.isotropic(rng, left=6, right=5, rank=2)
-    terms = concentration.product_deviation(*concentration.model_covariances(model), 100, level=1.0)
-    assert concentration.product_scale(model, 100, level=1.0) == max(terms)
-
-
-def test_quantiles_and_sweeps_fall_with_n():
-    rng = np.random.default_rng(4)
-    model = recovery_laws.isotropic(rng, left=6, right=5, rank=2)
-    weights = [np.ones(200), np.ones(20_000)]
-    quantiles, scales = concentration.product_quantiles([model], weights, rng, level=1, draws=12)
-    assert quantiles.shape == scales.shape == (1, 2)
-    assert np.all(quantiles < scales)
-    assert quantiles[0, 1] < quantiles[0, 0] / 5
-    few, many = concentration.product_sweep(model, [200, 20_000], rng, draws=12)
-    assert many < few / 5
-
-
-def test_rotated_products_against_the_rotation_matrix():
-    points, angle = np.random.default_rng(5).standard_normal((4, 2)), 0.3
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    expected = np.prod(points @ turn.T, axis=1) ** 2
-    assert np.allclose(concentration.rotated_products(points, [angle])[:, 0], expected)
-
-
-def test_paired_maps_have_the_stated_covariances():
-    left, right = np.random.default_rng(6).standard_normal((2, 3, 2))
-    first, seconds = concentration.paired_maps(left, right)
-    assert np.allclose(first @ first.T, left @ left.T)
-    assert np.all(first @ seconds["independent"].T == 0)
-    assert seconds["identical"] is first
-    assert np.allclose(seconds["correlated"] @ seconds["correlated"].T, right @ right.T)
-    assert np.allclose(first @ seconds["correlated"].T, 0.8 * left @ right.T)

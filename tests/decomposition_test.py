@@ -66,6 +66,15 @@ def test_attacks_that_know_more_reach_more(worlds):
     assert np.allclose(decomposition.hard_positive_shift(still), 0)
 
 
+def test_the_limit_of_the_tuple_attack_is_approached_by_many_negatives(worlds):
+    pair = finite_worlds.antipodal(weight=120, negatives=120)
+    limit = decomposition.limit_tuple_attack(pair)
+    assert np.allclose(limit, np.log((1 + np.exp(4)) / 2))
+    assert np.allclose(decomposition.tuple_attack(pair) - np.log(120), limit, atol=0.01)
+    aware = finite_worlds.worst_case(worlds, finite_worlds.limit_losses(worlds))
+    assert np.all(decomposition.limit_tuple_attack(worlds) >= aware)
+
+
 def test_hard_positive_shift_dominates_every_local_shift(worlds):
     hard = decomposition.hard_positive_shift(worlds)
     for seed in range(5):

@@ -1,13 +1,16 @@
 """Wrong formulas for notebook 4."""
 
+import dataclasses
+
 import numpy as np
 import torch
-from faults import Fault
+from faults import CELL, Fault, with_options
 
 from helpers.losses import pair_loss_family
 from helpers.papers.multimodal_svd import spiked_model
 
 NOTEBOOK = "04_multimodal_svd"
+ROOM = "papers.multimodal_svd"
 
 
 def own_weight_minus_one(original):
@@ -19,6 +22,10 @@ def own_weight_minus_one(original):
         return original(member, scores, **options) + torch.diag_embed(own / 2 - 1)
 
     return signed_weights
+
+
+def self_weight_squared(original):
+    return lambda scores, self_weight, positive_factor: original(scores, self_weight**2, positive_factor)
 
 
 def divided_by_n(original):
@@ -52,12 +59,57 @@ def softmax_over_rows(_):
     return softmax_weights
 
 
+def warmer(original):
+    return lambda scores, *, temperature: original(scores, temperature=1.05 * temperature)
+
+
 def penalty_ignored(original):
     return lambda cross_covariance, *, rank, penalty: original(cross_covariance, rank=rank, penalty=1.0)
 
 
 def share_forgotten(original):
     return lambda model, n, *, share: original(model, n, share=0.0)
+
+
+def noise_of_the_own_side(original):
+    """The other modality has, inside its signal, the noise of this one."""
+
+    def one_side(model, n, share):
+        own = np.trace(model.left_basis.T @ model.left_noise @ model.left_basis) / model.rank
+        same = dataclasses.replace(model, right_noise=own * np.eye(len(model.right_basis)))
+        return original(same, n, share=share)[0]
+
+    return lambda model, n, *, share: (one_side(model, n, share), one_side(model.swapped, n, share))
+
+
+def signal_of_the_own_side(original):
+    """Own signal variances for the other's, the strengths kept."""
+
+    def first_order_error(model, n, *, share):
+        factors = []
+        for one in (model, model.swapped):
+            noise = np.diag(one.right_basis.T @ one.right_noise @ one.right_basis)
+            right = np.sum((one.right_signal + noise) / one.strengths**2)
+            factors.append(np.sum((one.left_signal + noise) / one.strengths**2) / right)
+        return tuple(value * factor for value, factor in zip(original(model, n, share=share), factors, strict=True))
+
+    return first_order_error
+
+
+def ten_per_cent_more(original):
+    return lambda model, n, *, share: tuple(1.1 * value for value in original(model, n, share=share))
+
+
+def no_next_order(original):
+    return lambda model, n, *, share: 0.0 * original(model, n, share=share)
+
+
+def without_its_divisor(original):
+    def next_order(model, n, *, share):
+        a, b, excess = model.left_noise, model.right_noise, len(model.right_basis) - model.rank
+        return original(model, n, share=share) + excess * b**2 * (1 + a) * b / (1 + b) / (1 - share) ** 2 / n
+
+    return next_order
 
 
 def positive_pairs_alone(_):
@@ -76,6 +128,12 @@ def price_of_right_pairs(original):
         return original(rank, dimension, share=1 - np.sqrt(1 - np.asarray(share)), **options)
 
     return break_even
+
+
+def noises_exchanged(original):
+    return lambda rank, dimension, *, noise, other_noise, **options: original(
+        rank, dimension, noise=other_noise, other_noise=noise, **options
+    )
 
 
 def pairs_transposed(original):
@@ -138,127 +196,107 @@ def pairs_as_they_come(_):
     return lambda scores: np.stack([np.arange(len(scores))] * 2, axis=1)
 
 
+def function(what, target, wrong, claim):
+    return Fault(what, target, wrong, NOTEBOOK, claim)
+
+
+def cell(what, claim, piece, replacement):
+    return Fault(what, CELL, None, NOTEBOOK, claim, piece, replacement)
+
+
+PAIRS, PSEUDO, MODEL = "losses.pair_loss_family", f"{ROOM}.pseudo_pairs", f"{ROOM}.spiked_model"
 FAULTS = [
-    Fault("beta with - 1", "losses.pair_loss_family.signed_weights", own_weight_minus_one, NOTEBOOK, "MM-P1"),
-    Fault("beta with - 1", "losses.pair_loss_family.signed_weights", own_weight_minus_one, NOTEBOOK, "MM-C71"),
-    Fault("beta with - 1", "losses.pair_loss_family.signed_weights", own_weight_minus_one, NOTEBOOK, "MM-P1b"),
-    Fault(
-        "1/n for 1/(n-1)",
-        "papers.multimodal_svd.spiked_model.contrastive_cross_covariance",
-        divided_by_n,
-        NOTEBOOK,
-        "MM-R1",
+    function("beta with - 1", f"{PAIRS}.signed_weights", own_weight_minus_one, "MM-P1"),
+    function("beta with - 1", f"{PAIRS}.signed_weights", own_weight_minus_one, "MM-C71"),
+    function("beta with - 1", f"{PAIRS}.signed_weights", own_weight_minus_one, "MM-P1b"),
+    function("epsilon squared", f"{PAIRS}._gaps", self_weight_squared, "MM-P1"),
+    function("epsilon squared", f"{PAIRS}._gaps", self_weight_squared, "MM-D2"),
+    function("epsilon squared", f"{PAIRS}._gaps", self_weight_squared, "MM-C71"),
+    function("epsilon squared", f"{PAIRS}._gaps", self_weight_squared, "MM-P1b"),
+    function("1/n for 1/(n-1)", f"{MODEL}.contrastive_cross_covariance", divided_by_n, "MM-R1"),
+    function("1/n for 1/(n-1)", f"{MODEL}.contrastive_cross_covariance", divided_by_n, "MM-M1"),
+    function("nu on the softmax", f"{MODEL}.clip_cross_covariance", factor_on_the_softmax, "MM-R1"),
+    function("nu on the strangers", f"{PAIRS}.anchor_losses", factor_on_the_strangers, "MM-D2"),
+    function("softmax of one direction", f"{MODEL}.softmax_weights", softmax_over_rows, "MM-GD"),
+    function("softmax of one direction", f"{MODEL}.softmax_weights", softmax_over_rows, "MM-L72"),
+    function("softmax of one direction", f"{MODEL}.softmax_weights", softmax_over_rows, "MM-L41"),
+    function("softmax of one direction", f"{MODEL}.softmax_weights", softmax_over_rows, "MM-T71"),
+    function("temperature 5 % higher", f"{MODEL}.softmax_weights", warmer, "MM-L72"),
+    function("temperature 5 % higher", f"{MODEL}.softmax_weights", warmer, "MM-L41"),
+    function("temperature 5 % higher", f"{MODEL}.softmax_weights", warmer, "MM-T71"),
+    function("penalty ignored in the SVD", f"{MODEL}.best_encoders", penalty_ignored, "MM-L1"),
+    function("(1-p) missing", f"{MODEL}.first_order_error", share_forgotten, "MM-T1s"),
+    function("own noise for the other's", f"{MODEL}.first_order_error", noise_of_the_own_side, "MM-T1s"),
+    function("own signal for the other's", f"{MODEL}.first_order_error", signal_of_the_own_side, "MM-T1s"),
+    function("10 % more", f"{MODEL}.first_order_error", ten_per_cent_more, "MM-T1s"),
+    cell("5 % more", "MM-T1s", "expected = np.array([law(m)", "expected = np.array([1.05 * law(m)"),
+    cell(
+        "own noise for the other's",
+        "MM-T1s",
+        "V, noise_2 = other or (m.right_basis, m.right_noise)",
+        "V, noise_2 = other or (m.left_basis, m.left_noise)",
     ),
-    Fault(
-        "1/n for 1/(n-1)",
-        "papers.multimodal_svd.spiked_model.contrastive_cross_covariance",
-        divided_by_n,
-        NOTEBOOK,
-        "MM-M1",
+    cell(
+        "own signal for the other's",
+        "MM-T1s",
+        "signal = m.right_signal if signal is None",
+        "signal = m.left_signal if signal is None",
     ),
-    Fault(
-        "nu on the softmax",
-        "papers.multimodal_svd.spiked_model.clip_cross_covariance",
-        factor_on_the_softmax,
-        NOTEBOOK,
-        "MM-R1",
+    function("no next order", f"{ROOM}.recovery_laws.next_order", no_next_order, "MM-T1s"),
+    function("no next order", f"{ROOM}.recovery_laws.next_order", no_next_order, "MM-T41"),
+    function("next order without 1 + b", f"{ROOM}.recovery_laws.next_order", without_its_divisor, "MM-T1s"),
+    function("bound without 1/(1-p)", f"{ROOM}.recovery_laws.uniform_bound", share_forgotten, "MM-T1"),
+    cell("p for 1 - p", "MM-T1", "fit(right, in_right), -1", "fit(1 - right[:-1], in_right[:-1]), -1"),
+    cell(
+        "no slack",
+        "MM-X4",
+        "slack = (np.sum(c[:2] ** 2) - np.sum(c[J] ** 2)) / (2 * problem.penalty)",
+        "slack = 0.0",
     ),
-    Fault("nu on the strangers", "losses.pair_loss_family.anchor_losses", factor_on_the_strangers, NOTEBOOK, "MM-D2"),
-    Fault(
-        "softmax of one direction",
-        "papers.multimodal_svd.spiked_model.softmax_weights",
-        softmax_over_rows,
-        NOTEBOOK,
-        "MM-GD",
+    cell(
+        "slack a thousand times too large",
+        "MM-X4",
+        "slack = (np.sum(c[:2] ** 2) - np.sum(c[J] ** 2)) / (2 * problem.penalty)",
+        "slack = (np.sum(c[:2] ** 2) - np.sum(c[J] ** 2)) / (2 * problem.penalty) * 1000",
     ),
-    Fault(
-        "penalty ignored in the SVD",
-        "papers.multimodal_svd.spiked_model.best_encoders",
-        penalty_ignored,
-        NOTEBOOK,
-        "MM-L1",
+    cell("the lowest triples", "MM-X4", "np.arange(5) < 2", "np.arange(5) >= 3"),
+    cell("period three", "MM-X5", "one, two, three = ", "one, three, two = "),
+    function("S without its negative part", f"{MODEL}.contrastive_cross_covariance", positive_pairs_alone, "MM-M1"),
+    cell("noise without the signal", "MM-E84", "trace = np.array([r + s.sum()", "trace = np.array([s.sum()"),
+    cell("two colours", "MM-X2", "[clashes(k, 3) for k in lengths]", "[clashes(k, 2) for k in lengths]"),
+    function("diagonal not deleted", f"{ROOM}.masking.without_diagonal", diagonal_kept, "MM-S1"),
+    function("1-p for its square", f"{ROOM}.masking.break_even", price_of_right_pairs, "MM-S2"),
+    function("s1 and s2 exchanged in n*", f"{ROOM}.masking.break_even", noises_exchanged, "MM-S2"),
+    cell(
+        "own noise for the other's", "MM-S2", "two = r * (d - r) * s1 * (1 + s2)", "two = r * (d - r) * s1 * (1 + s1)"
     ),
-    Fault("(1-p) missing", "papers.multimodal_svd.spiked_model.first_order_error", share_forgotten, NOTEBOOK, "MM-T1s"),
-    Fault(
-        "S without its negative part",
-        "papers.multimodal_svd.spiked_model.contrastive_cross_covariance",
-        positive_pairs_alone,
-        NOTEBOOK,
-        "MM-M1",
+    function("nu on the softmax", f"{PSEUDO}.pseudo_pair_covariance", factor_on_the_pseudo_softmax, "MM-P82"),
+    function("nu on the softmax", f"{PSEUDO}.pseudo_pair_covariance", factor_on_the_pseudo_softmax, "MM-T41"),
+    function("pseudo-pairs transposed", f"{PSEUDO}.candidates", pairs_transposed, "MM-T41"),
+    function("pseudo-pairs transposed", f"{PSEUDO}.best_candidates", pairs_transposed, "MM-D42"),
+    function("aligned for shuffled data", f"{PSEUDO}.hidden_pairing", aligned, "MM-T41"),
+    function("candidates not asked for", f"{PSEUDO}.best_candidates", largest_entries, "MM-D42"),
+    function("20 % more strangers", f"{ROOM}.retrieval_laws.hit_probability", more_strangers, "MM-X1"),
+    function("half the wrong pairs", f"{MODEL}.pairings", fewer_wrong_pairs, "MM-T71"),
+    cell(
+        "s1 and s2 exchanged",
+        "MM-T71",
+        "np.array([[s1], [s2]]), np.array([[s2], [s1]])",
+        "np.array([[s2], [s1]]), np.array([[s1], [s2]])",
     ),
-    Fault("diagonal not deleted", "papers.multimodal_svd.masking.without_diagonal", diagonal_kept, NOTEBOOK, "MM-S1"),
-    Fault("1-p for its square", "papers.multimodal_svd.masking.break_even", price_of_right_pairs, NOTEBOOK, "MM-S2"),
-    Fault(
-        "nu on the softmax",
-        "papers.multimodal_svd.pseudo_pairs.pseudo_pair_covariance",
-        factor_on_the_pseudo_softmax,
-        NOTEBOOK,
-        "MM-P82",
+    cell(
+        "1 - p for its square",
+        "MM-T71",
+        "+ 1) / (nu * (1 - p) - 1) ** 2\nno_cross",
+        "+ 1) / np.abs(nu * (1 - p) - 1)\nno_cross",
     ),
-    Fault(
-        "nu on the softmax",
-        "papers.multimodal_svd.pseudo_pairs.pseudo_pair_covariance",
-        factor_on_the_pseudo_softmax,
-        NOTEBOOK,
-        "MM-T41",
-    ),
-    Fault(
-        "pseudo-pairs transposed", "papers.multimodal_svd.pseudo_pairs.candidates", pairs_transposed, NOTEBOOK, "MM-T41"
-    ),
-    Fault(
-        "pseudo-pairs transposed",
-        "papers.multimodal_svd.pseudo_pairs.best_candidates",
-        pairs_transposed,
-        NOTEBOOK,
-        "MM-D42",
-    ),
-    Fault(
-        "aligned for shuffled data", "papers.multimodal_svd.pseudo_pairs.hidden_pairing", aligned, NOTEBOOK, "MM-T41"
-    ),
-    Fault(
-        "candidates not asked for",
-        "papers.multimodal_svd.pseudo_pairs.best_candidates",
-        largest_entries,
-        NOTEBOOK,
-        "MM-D42",
-    ),
-    Fault(
-        "20 % more strangers", "papers.multimodal_svd.retrieval_laws.hit_probability", more_strangers, NOTEBOOK, "MM-X1"
-    ),
-    Fault("half the wrong pairs", "papers.multimodal_svd.spiked_model.pairings", fewer_wrong_pairs, NOTEBOOK, "MM-T71"),
-    Fault(
-        "aligned for shuffled minibatches",
-        "papers.multimodal_svd.dual_encoder.shuffled",
-        batches_stay_aligned,
-        NOTEBOOK,
-        "MM-F2",
-    ),
-    Fault(
-        "pseudo-pairs transposed",
-        "papers.multimodal_svd.dual_encoder.best_partners",
-        indices_transposed,
-        NOTEBOOK,
-        "MM-X3",
-    ),
-    Fault(
-        "one side not normalised",
-        "papers.multimodal_svd.partitioning.normalised",
-        one_side_not_normalised,
-        NOTEBOOK,
-        "MM-B1",
-    ),
-    Fault(
-        "variance p' for p'(1 - p')",
-        "papers.multimodal_svd.partitioning.signal_to_noise",
-        variance_of_poisson,
-        NOTEBOOK,
-        "MM-B1",
-    ),
-    Fault(
-        "pairs in their stored order",
-        "papers.multimodal_svd.pseudo_pairs.one_to_one",
-        pairs_as_they_come,
-        NOTEBOOK,
-        "MM-X6",
-    ),
+    function("wrong pairs that pass forgotten", f"{ROOM}.filtering.filtered_error", with_options(share=0.0), "MM-X7"),
+    function("aligned for permuted data", f"{PSEUDO}.hidden_pairing", aligned, "MM-F2"),
+    function("aligned for shuffled minibatches", f"{ROOM}.dual_encoder.shuffled", batches_stay_aligned, "MM-F2"),
+    function("pseudo-pairs transposed", f"{ROOM}.dual_encoder.best_partners", indices_transposed, "MM-X3"),
+    function("one side not normalised", f"{ROOM}.partitioning.normalised", one_side_not_normalised, "MM-B1"),
+    function("variance p' for p'(1 - p')", f"{ROOM}.partitioning.signal_to_noise", variance_of_poisson, "MM-B1"),
+    cell("1 - q for 1 - 3q/4", "MM-B1", "exact = np.array([1 - 0.75 * fraction", "exact = np.array([1 - fraction"),
+    cell("1 for 1 - q", "MM-B1", "1 - (1 - q) / above**2], axis=-1)", "1 - 1 / above**2], axis=-1)"),
+    function("pairs in their stored order", f"{PSEUDO}.one_to_one", pairs_as_they_come, "MM-X6"),
 ]

@@ -60,18 +60,11 @@ def test_blocks_do_not_change_what_is_drawn_on_average():
     assert np.all(np.abs(one.mean(axis=1) - many.mean(axis=1)) < 5 * error)
 
 
-def test_couplings_converge_to_the_shrunk_signal():
-    rng = np.random.default_rng(5)
-    model = spiked_model.spiked_model(rng, dimensions=(8, 7), rank=2, noise=(0.1, 0.1))
-    shrunk, full = gaussian_sampling.coupling_errors(model, [500, 50_000], rng, share=0.4, penalty=0.5, draws=6)
-    assert shrunk[1] < shrunk[0] / 4
-    assert full[1] == pytest.approx(0.8, abs=0.05)
-
-
-def test_pairings_of_other_cycles_and_named_sweeps():
+def test_pairings_of_other_cycles_and_grids():
     rng = np.random.default_rng(6)
     model = spiked_model.spiked_model(rng, dimensions=(8, 7), rank=2, noise=(0.1, 0.1))
     swaps = gaussian_sampling.pairing_recovery(model, np.arange(400) ^ 1, rng, draws=5, block=1600)
     assert swaps.shape == (2, 5)
-    found = gaussian_sampling.sweep_errors({"n": (model, [100, 10_000], 0.5)}, rng, draws=10)
-    assert np.all(found["n"][:, 1] < found["n"][:, 0] / 5)
+    found = gaussian_sampling.grid(model, [100, 10_000], rng, shares=(0.0, 0.5), draws=10)
+    assert found.shape == (2, 2, 10)
+    assert np.all(found[:, 1].mean(axis=-1) < found[:, 0].mean(axis=-1) / 25)

@@ -65,50 +65,38 @@ def test_break_even_balances_the_two_errors():
         masking.break_even(3, 40, noise=0.3, other_noise=0.3, share=0.1, bias=0.0)
 
 
-def test_contest_and_three_methods_use_one_sample():
+def test_contests_of_several_shares():
+    rng = np.random.default_rng(5)
+    model = masking.isotropic_model(masking.two_level_frame(2, 16), rng, noise=(0.2, 0.3))
+    squares = masking.contests(model, [[500, 1000], [2000, 4000]], rng, shares=(0.0, 0.5), draws=3)
+    assert squares.shape == (2, 2, 2, 3)
+    assert (model.left_noise, model.right_noise) == (0.2, 0.3)
+
+
+def test_a_contest_uses_one_sample_in_blocks():
     rng = np.random.default_rng(3)
     model = recovery_laws.isotropic(rng, left=20, right=10, rank=2, left_level=0.3, right_level=0.3)
     masked, paired = masking.contest(model, 3000, rng, share=0.5, draws=7, block=13_000)
     assert masked.shape == paired.shape == (7,)
     assert np.all(paired < 0.1)
-    model = spiked_model.spiked_model(rng, dimensions=(20, 20), rank=2, noise=(0.1, 0.1), shape=(5,))
-    infinite = masking.three_methods(model, None, rng, draws=5)
-    finite = masking.three_methods(model, 10**5, rng, draws=5)
-    assert np.all(infinite[[0, 2]] < 1e-20)  # even noise: PCA is consistent too
-    assert np.all(np.abs(finite - infinite) < 0.05)
 
 
-def test_masks_by_enumeration_agree_with_the_formulas():
+def test_shared_masks_by_enumeration():
     samples = np.random.default_rng(4).standard_normal((3, 3))
+    masks = (concentration.sign_vectors(3).reshape(-1, 1, 3) + 1) / 2
+    mean = spiked_model.contrastive_cross_covariance(samples * masks, samples * (1 - masks)).mean(axis=0)
     own = spiked_model.contrastive_cross_covariance(samples, samples)
-    shared, separate = (masking.mean_over_masks(samples, shared=shared) for shared in (True, False))
-    assert np.allclose(shared, masking.shared_masks(own), rtol=0, atol=64 * EPS)
-    assert np.allclose(separate, masking.separate_masks(samples), rtol=0, atol=64 * EPS)
+    assert np.allclose(mean, masking.shared_masks(own), rtol=0, atol=64 * EPS)
 
 
-def test_contests_of_several_shares():
-    rng = np.random.default_rng(5)
-    model = masking.isotropic_model(masking.two_level_frame(2, 16), rng, noise=0.2)
-    squares = masking.contests(model, [[500, 1000], [2000, 4000]], rng, shares=(0.0, 0.5), draws=3)
-    assert squares.shape == (2, 2, 2, 3)
-    assert model.left_noise == model.right_noise == 0.2
-
-
-def test_two_level_errors_variance_and_axes():
-    exact, closed = masking.two_level_errors(2, [16, 32], noise=0.3)
-    assert np.allclose(exact, closed, rtol=0, atol=64 * EPS * 32)
+def test_masked_errors_have_the_bias_and_the_variance():
     rng = np.random.default_rng(6)
-    ratios = masking.variance_ratios(rng, 2, 64, 3000, noise=0.2, draws=200)
-    assert abs(ratios.mean() - 1) < 4 / 64 + 5 * ratios.std() / np.sqrt(200)
-    masked, paired = masking.axes_contest(rng, 2, 64, 8000, noise=0.2, draws=20)
-    assert masked > 100
-    assert paired == pytest.approx(1, abs=0.3)
-
-
-def test_correlated_noise_biases_and_gaps_are_smallest():
-    frame, other = masking.two_level_frame(2, 32), masking.two_level_frame(3, 32, upper=0.5)[:, -1]
-    assert masking.correlated_bias(frame, other, noise=0.2, common=0.0) == pytest.approx(
-        masking.two_level_bias(2, 32), abs=64 * EPS * 32
-    )
-    assert masking.correlated_bias(frame, other, noise=0.2, common=1.5) == pytest.approx(1, abs=0.05)
-    assert masking.smallest_gap(np.diag([3.0, 1.0, -0.25])) == pytest.approx(0.25)
+    model = masking.isotropic_model(masking.two_level_frame(2, 64), rng, noise=(0.2, 0.2))
+    few, many = (masking.contest(model, n, rng, share=0.0, draws=200)[0] for n in (3000, 6000))
+    bias = masking.two_level_bias(2, 64) ** 2
+    ratios = [
+        (squares - bias) / masking.masked_error(2, 64, n, noise=0.2, bias=0.0)
+        for squares, n in ((few, 3000), (many, 6000))
+    ]
+    limit = 2 * ratios[1] - ratios[0]
+    assert abs(limit.mean() - 1) < 4 / 64 + 5 * limit.std() / np.sqrt(200)

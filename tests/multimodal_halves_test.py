@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from helpers.papers.multimodal_svd import dual_encoder, halves_reading, tower_scores
+from helpers.papers.multimodal_svd import dual_encoder, tower_scores
 from helpers.papers.multimodal_svd.tables import multimodal_halves
 from helpers.recording import recorded
 
@@ -82,7 +82,7 @@ def test_settings_are_honoured():
 def test_a_row_with_unpaired_images(tmp_path):
     cell = SMALL | {"task": "unpaired", "n": 128, "share": 0.0}
     values = multimodal_halves.measure(cell, 0, CPU, tmp_path / "row.pt")
-    for arm in ("untrained", "start", *halves_reading.ARMS):
+    for arm in ("untrained", "start", *multimodal_halves.reading.ARMS):
         assert 0 < values[f"{arm} error"] < 0.95
         assert 0 <= values[f"{arm} hit"] <= 1
     assert values["aligned guessed"] > values["shuffled guessed"]
@@ -130,11 +130,11 @@ def fake(exponent):
             for kind in ("", "stopped ", "linear "):
                 row[f"{kind}error"] = (0.15 + 2 * size**-0.5) * noise[0]
                 row[f"{kind}hit"] = 0.9 * size / (size + 3000) * noise[1]
-            row |= {f"strength {k}": noise[2] / k for k in range(1, halves_reading.STRENGTHS + 1)}
+            row |= {f"strength {k}": noise[2] / k for k in range(1, multimodal_halves.reading.STRENGTHS + 1)}
             if cell["task"] == "unpaired":
-                row |= {f"{arm} hit": 0.5 * noise[0] for arm in ("start", *halves_reading.ARMS)}
-                row |= {f"{arm} error": 0.2 for arm in ("untrained", "start", *halves_reading.ARMS)}
-                row |= {f"{arm} guessed": 0.6 for arm in halves_reading.GUESSING}
+                row |= {f"{arm} hit": 0.5 * noise[0] for arm in ("start", *multimodal_halves.reading.ARMS)}
+                row |= {f"{arm} error": 0.2 for arm in ("untrained", "start", *multimodal_halves.reading.ARMS)}
+                row |= {f"{arm} guessed": 0.6 for arm in multimodal_halves.reading.GUESSING}
                 row["oracle hit"] += 0.1 + 0.001 * seed
             rows.append(row)
     return recorded.Recording(rows, {"seeds": [0, 1, 2], "table": "fake"})
@@ -143,29 +143,29 @@ def fake(exponent):
 @pytest.mark.parametrize("exponent", [1.0, 2.0])
 def test_exponents_are_found_in_a_recording(exponent):
     for measured in ("stopped hit", "error"):
-        found = halves_reading.exponents(fake(exponent), measured)
+        found = multimodal_halves.reading.exponents(fake(exponent), measured)
         assert found.shape == (3,)
         assert np.abs(found - exponent).max() < 0.25
 
 
 def test_the_tables_say_what_is_in_the_recording():
-    header, rows = halves_reading.exponent_table(fake(2.0))
+    header, rows = multimodal_halves.reading.exponent_table(fake(2.0))
     assert all(len(row) == len(header) for row in rows)
-    assert [row[0] for row in rows] == list(halves_reading.COMPARED.values())
+    assert [row[0] for row in rows] == list(multimodal_halves.reading.COMPARED.values())
     for row in rows:
         assert abs(float(row[1].split()[0]) - 2) < 0.25
         assert float(row[3]) > 3 * float(row[5])  # far from one curve in n, close to one in n (1 - p)^2
         assert abs(float(row[6].split()[0]) - 1) < 0.05
-    header, sizes = halves_reading.size_table(fake(2.0))
+    header, sizes = multimodal_halves.reading.size_table(fake(2.0))
     assert len(sizes) == 5 * 4
     assert all(len(row) == len(header) == 2 + 6 for row in sizes)
     assert [row[2] != "" for row in sizes[:4]] == [True, False, False, False]
-    header, rows = halves_reading.arm_table(fake(2.0))
+    header, rows = multimodal_halves.reading.arm_table(fake(2.0))
     assert all(len(row) == len(header) for row in rows)
     arms = {row[0]: row[1:] for row in rows}
     assert arms["oracle"][2].startswith("+0.101")
     assert arms["shuffled"][2] == "+0.000 (+0.000 to +0.000)"
-    assert [arm for arm, row in arms.items() if row[0] == "0.600"] == list(halves_reading.GUESSING)
+    assert [arm for arm, row in arms.items() if row[0] == "0.600"] == list(multimodal_halves.reading.GUESSING)
 
 
 @pytest.mark.slow

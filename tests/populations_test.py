@@ -3,7 +3,7 @@ from functools import partial
 import pytest
 import torch
 
-from helpers.papers.robust_contrastive import ensemble, robust_scores
+from helpers.papers.robust_contrastive import ensemble, four_terms, robust_scores
 from helpers.papers.robust_contrastive.tables import robust_ablation, robust_digits
 
 PLAIN = {"temperature": 0.5, "radius": 0.3, "attack_steps": 2}
@@ -48,7 +48,7 @@ def test_worst_step_has_the_radius_per_network_and_none_where_there_is_none():
 
 def test_binary_cross_entropy_of_an_ignorant_judge_is_log_two():
     z = torch.randn(2, 5, 3)
-    assert torch.allclose(ensemble.binary_cross_entropy(torch.zeros(2, 4), z, z), torch.full((2,), 0.6931472))
+    assert torch.allclose(four_terms.binary_cross_entropy(torch.zeros(2, 4), z, z), torch.full((2,), 0.6931472))
 
 
 def test_discriminators_descend_their_cross_entropy_and_only_where_they_have_a_weight(monkeypatch):
@@ -65,8 +65,8 @@ def test_discriminators_descend_their_cross_entropy_and_only_where_they_have_a_w
     assert [name for name, _ in calls[0].named_buffers()] == ["judge"]  # a checkpoint holds it
     z = torch.nn.functional.normalize(torch.randn(1, 40, 3, generator=torch.Generator().manual_seed(0)), dim=-1)
     judge, moved = torch.zeros(1, 4), z + torch.tensor([0.5, 0.0, 0.0])
-    better = ensemble.discriminator_step(judge, z, moved, rate=0.2)
-    first, second = (ensemble.binary_cross_entropy(d, z, moved) for d in (judge, better))
+    better = four_terms.discriminator_step(judge, z, moved, rate=0.2)
+    first, second = (four_terms.binary_cross_entropy(d, z, moved) for d in (judge, better))
     assert second < first
     assert not judge.any()
 

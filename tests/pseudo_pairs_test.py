@@ -1,4 +1,4 @@
-"""Pseudo-pairs: guesses against brute force, the covariance against loops, and the orientation of every index."""
+"""Pseudo-pairs: guesses against brute force, sums against loops, orientation of indices, and whole runs."""
 
 import itertools
 
@@ -130,3 +130,79 @@ def test_refusals():
         pseudo_pairs.pseudo_pair_covariance(
             np.zeros((2, 1)), np.zeros((3, 1)), [[0, 0]], np.zeros((2, 2)), temperature=1.0, positive_weight=1.0
         )
+
+
+def test_gap_changes_stay_within_what_is_allowed_and_use_some_of_it(rng):
+    model = spiked_model.spiked_model(rng, dimensions=(3, 3), rank=2, noise=(0.1, 0.1))
+    for change in rng.standard_normal((5, 3, 3)):
+        moved, allowed = pseudo_pairs.gap_change(*pseudo_pairs.shuffled(model, 20, rng), model.signal, change)
+        assert 0.01 * allowed < moved <= allowed
+
+
+def test_hit_rates_fall_with_noise_and_hide_the_order(rng):
+    easy, hard = (pseudo_pairs.hit_rates(rng, 30, 200, noise, noise) for noise in (0.01, 3.0))
+    assert min(easy) > 0.95
+    assert max(hard) < 0.6
+
+
+def test_oracle_scores_see_the_signal_alone(rng):
+    scores, pairing = pseudo_pairs.oracle_scores(rng, 60, 25, noise=(0.0, 0.0))
+    assert np.all(pseudo_pairs.gaps(scores, pairing) > 0)
+    assert np.linalg.matrix_rank(pseudo_pairs.oracle_scores(rng, 4, 25, noise=(0.5, 0.5))[0]) == 4
+    assert not np.array_equal(pairing, np.arange(25))
+    # without noise all true scores are squared lengths: their mean is the rank
+    assert abs(scores[pairing, np.arange(25)].mean() - 60) < 5 * np.sqrt(120 / 25)
+
+
+def test_oracle_scores_with_wrong_pairs(rng):
+    _, pairing = pseudo_pairs.oracle_scores(rng, 5, 20, noise=(0.1, 0.1), share=0.4)
+    assert np.count_nonzero(pairing != np.arange(20)) == 8
+
+
+def test_products_against_loops(rng):
+    left, right = rng.standard_normal((2, 4, 3)), rng.standard_normal((2, 4, 2))
+    pairing = np.array([[1, 0, 2, 3], [3, 1, 0, 2]])
+    observed, true = pseudo_pairs.products(left, right, pairing)
+    for b in range(2):
+        assert np.allclose(observed[b], sum(np.outer(left[b, i], right[b, i]) for i in range(4)) / 4)
+        assert np.allclose(true[b], sum(np.outer(left[b, pairing[b, i]], right[b, i]) for i in range(4)) / 4)
+
+
+def test_algorithm_1_improves_on_few_pairs_and_its_parts_fit(rng):
+    tau = pseudo_pairs.matching_temperature(60, 300, decay=1.0)
+    settings = {"rank": 60, "dimensions": (80, 78), "noise": (0.01, 0.02), "pairs": 200, "unpaired": 300}
+    outcome = pseudo_pairs.algorithm_1(rng, **settings, temperature=tau)
+    assert outcome.share > 0.95
+    assert not np.array_equal(outcome.pairing, np.arange(300))
+    found, first = outcome.errors(np.stack([outcome.step.covariance, outcome.first]))
+    assert np.all(found < first)
+    truth = pseudo_pairs.true_pairs(outcome.pairing)
+    assert np.allclose(outcome.oracle, sum(np.outer(outcome.left[i], outcome.right[j]) for i, j in truth) / 300)
+    chosen = [np.outer(outcome.left[i], outcome.right[j]) for i, j in outcome.step.pairs]
+    assert np.allclose(outcome.trained_on, sum(chosen) / 300)
+
+
+def test_algorithm_4_reverses_the_signal_at_small_weights(rng):
+    settings = {
+        "rank": 64,
+        "dimensions": (70, 68),
+        "noise": (0.01, 0.02),
+        "pairs": 600,
+        "share": 0.4,
+        "temperature": 0.15,
+    }
+    for weight in (1.0, 4.0):
+        outcome = pseudo_pairs.algorithm_4(rng, **settings, positive_weight=weight)
+        assert outcome.share == 0.6
+        assert abs(outcome.coefficient(outcome.step.covariance) - (0.6 * weight - 1)) < 0.1
+        saturated = weight * outcome.trained_on - outcome.oracle
+        assert np.allclose(outcome.step.covariance, saturated, atol=1e-2)
+
+
+def test_coefficient_and_errors_of_the_signal_itself(rng):
+    settings = {"rank": 3, "dimensions": (8, 7), "noise": (0.01, 0.02), "pairs": 50, "unpaired": 20, "temperature": 1.0}
+    outcome = pseudo_pairs.algorithm_1(rng, **settings)
+    several = np.array([-2.0, 0.5])[:, None, None] * outcome.model.signal
+    assert np.allclose(outcome.coefficient(several), [-2.0, 0.5])
+    assert outcome.errors(several).shape == (2, 2)
+    assert np.all(outcome.errors(several) < 1e-7)

@@ -17,7 +17,8 @@ def test_figure_and_table_agree_where_they_overlap():
             assert abs(points.TABLE_1[clusters, noise] - points.FIGURE_1[curve][place]) <= 0.011
 
 
-def test_the_cliff_is_bracketed_or_refused():
-    assert points.cliff(points.NOISE, points.FIGURE_1["not partitioned"], level=0.3) == (0.25, 0.3)
-    with pytest.raises(ValueError, match="does not cross"):
-        points.cliff(points.NOISE, np.tile([0.7, 0.1], 6)[:11], level=0.3)
+def test_the_cliff_is_bracketed_or_refused(monkeypatch):
+    assert points.cliff(curve="not partitioned", level=0.3) == (0.25, 0.3)
+    monkeypatch.setitem(points.FIGURE_1, "partitioned", np.tile([0.7, 0.1], 6)[:11])
+    with pytest.raises(ValueError, match="'partitioned' does not cross"):
+        points.cliff(level=0.3)

@@ -110,4 +110,4 @@ def test_it_draws_a_recording():
         for seed in (0, 1)
     ]
     figure = table.draw(recorded.Recording(rows, {"seeds": [0, 1], "constants": constants}))
-    assert len(figure.axes) == 4
+    assert len(figure.axes) == 2

@@ -8,7 +8,7 @@ from torch import nn
 
 from helpers.networks import encoders
 from helpers.optimise import sharpness
-from helpers.papers.robust_contrastive import ensemble, robust_scores, robust_training
+from helpers.papers.robust_contrastive import ensemble, four_terms, robust_scores, robust_training
 
 THREAT = robust_scores.Threat(0.1, 2, 0.0, 1.0)
 FULL = robust_training.Terms(adversarial=1.0, benign=2.0, sharpness=0.5, discriminator=0.3)
@@ -75,7 +75,7 @@ def test_sharpness_acts_on_the_benign_term_alone():
     anchors, positives = pairs(rows, torch.Generator().manual_seed(3))
 
     def benign():
-        return 2 * ensemble.contrast(encoder(anchors), encoder(positives), temperature=0.5).mean()
+        return 2 * four_terms.contrast(encoder(anchors), encoder(positives), temperature=0.5).mean()
 
     sharp = sharpness.gradient_at_worst_neighbour(benign, encoder.parameters(), 0.5, adaptive=True)
     assert all(torch.allclose(a, b + c, atol=1e-5) for a, b, c in zip(found, slopes, sharp, strict=True))
@@ -102,7 +102,7 @@ def test_the_attack_raises_the_loss_and_stays_in_the_ball():
     assert (attacked - anchors).abs().max() <= 0.1 + 1e-6
     assert attacked.min() >= 0
     assert attacked.max() <= 1
-    assert attacked_loss > ensemble.contrast(model(anchors), model(positives), temperature=0.5).mean()
+    assert attacked_loss > four_terms.contrast(model(anchors), model(positives), temperature=0.5).mean()
 
 
 @pytest.mark.parametrize("radius", [0.0, 0.5])

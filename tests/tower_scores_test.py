@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 import torch
 
 from helpers.losses import pair_loss_family
@@ -44,26 +43,6 @@ def test_the_linear_encoder_is_the_best_coupling():
     x, y = (half.reshape(60, -1).numpy() / 255 for half in (own[..., :3], own[..., 3:]))
     coupling = spiked_model.best_coupling(spiked_model.contrastive_cross_covariance(x, y), rank=2, penalty=1.0)
     np.testing.assert_allclose(left @ right.T, (x - x.mean(0)) @ coupling @ (y - y.mean(0)).T, atol=1e-12)
-
-
-def test_retrieval_is_within_blocks_and_by_cosine():
-    rng = np.random.default_rng(0)
-    right = rng.normal(size=(25, 40))
-    left = right * rng.uniform(0.1, 10, size=(25, 1))
-    left[3] = right[4]  # same block of ten: wrong
-    left[12] = right[1] + 0.5 * right[12]  # the better match is in another block: right
-    hits = tower_scores.retrieved(left, right, candidates=10)
-    assert hits.shape == (20,)
-    assert np.flatnonzero(~hits).tolist() == [3]
-    with pytest.raises(ValueError, match="candidates is 26 for 25 items"):
-        tower_scores.retrieved(left, right, candidates=26)
-
-
-def test_the_most_similar_one_of_all():
-    rng = np.random.default_rng(0)
-    right = rng.normal(size=(50, 20))
-    order = rng.permutation(50)
-    assert tower_scores.most_similar(3 * right[order], right, block=7).tolist() == order.tolist()
 
 
 def test_guesses_are_right_where_the_partner_is_there():

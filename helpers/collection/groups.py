@@ -54,7 +54,7 @@ def groups(name, place):
     own = {}
     for cell in cells:
         for tag in tags(cell):
-            if tag.startswith(("claim:", "figure:")):
+            if tag.startswith(("claim:", "figure:", "table:")):
                 own.setdefault(tag, []).append(cell)
     found = []
     for tag, members in own.items():

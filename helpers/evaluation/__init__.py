@@ -1,4 +1,4 @@
-"""Judging a frozen encoder: probes, neighbours, alignment and uniformity."""
+"""Judging a frozen encoder: probes, neighbours, retrieval, alignment and uniformity."""
 
 from .probes import (
     Score,
@@ -10,6 +10,7 @@ from .probes import (
     nearest_neighbours,
     standardised,
 )
+from .retrieval import most_similar, retrieved
 
 __all__ = [
     "Score",
@@ -18,6 +19,8 @@ __all__ = [
     "frozen_features",
     "linear_probe",
     "logistic_probe",
+    "most_similar",
     "nearest_neighbours",
+    "retrieved",
     "standardised",
 ]

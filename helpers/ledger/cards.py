@@ -7,7 +7,8 @@ captions and errata here and nowhere else.
 =================== ===========================================================================================
 table               keys (those in brackets may be missing)
 =================== ===========================================================================================
-``[paper]``         title, citation, authors, links, [form]; ``form = "essay"`` once it is essay and appendix
+``[paper]``         title, citation, authors, links, [question] in one sentence, [form]; ``form = "essay"`` once it is
+                    essay and appendix
 ``[part.KEY]``      question, minutes; in reading order
 ``[claim.ID]``      title, statement (LaTeX), source, provenance (list), part, [where], [method], [uses], [weak],
                     [kind], [instances]; in reading order
@@ -41,6 +42,7 @@ _KEYS = {
         "authors": (list, True),
         "links": (dict, True),
         "form": (str, False),
+        "question": (str, False),
     },
     "part": {"question": (str, True), "minutes": (int, True)},
     "claim": {

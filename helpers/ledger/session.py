@@ -109,7 +109,7 @@ def groups_of(path):
     for cell in content["cells"]:
         tags = cell["metadata"].get("tags", [])
         named = [SETUP] * (SETUP in tags) + [
-            tag.split(":", 1)[1] for tag in tags if tag.startswith(("claim:", "figure:"))
+            tag.split(":", 1)[1] for tag in tags if tag.startswith(("claim:", "figure:", "table:"))
         ]
         if cell["cell_type"] == "code" and named:
             if "id" in cell:

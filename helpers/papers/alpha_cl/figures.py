@@ -5,6 +5,8 @@ import numpy as np
 
 from helpers.figures import COLOURS, CONTROL, long_format
 
+from .tables import _fashion_reading as fashion
+
 BLUE, ORANGE, GREEN, PINK, YELLOW, SKY, BLACK = COLOURS
 
 
@@ -372,11 +374,8 @@ def digits(labels, rank, neighbours):
     return fig, long_format.columns(pieces)
 
 
-def clothes(recording, losses, baselines, titles):
-    """Probe and 5-NN accuracy against effective rank on clothes, every seed and means, losses named at their points.
-
-    ``titles`` maps what was measured to its title, as the table does.
-    """
+def clothes(recording):
+    """Probe and 5-NN accuracy against effective rank on clothes, every seed and means, losses named at their points."""
     fig, axes = plt.subplots(1, 2, figsize=(10.4, 4.2), layout="constrained")
     one_gradient, pieces = ("infonce", "decoupled", "entropy"), []
     said = {
@@ -389,7 +388,7 @@ def clothes(recording, losses, baselines, titles):
     }
     for ax, measured in zip(axes, ("probe", "neighbours"), strict=True):
         places = {}
-        for loss in losses:
+        for loss in fashion.LOSSES:
             rank, score = recording.values("rank", loss=loss), 100 * recording.values(measured, loss=loss)
             colour = {"quadratic": ORANGE, "square": PINK}.get(loss, GREEN if loss in one_gradient else BLUE)
             _ = ax.plot(rank, score, "o", color=colour, alpha=0.25, markersize=3)
@@ -399,36 +398,34 @@ def clothes(recording, losses, baselines, titles):
                 places[said[loss][0]] = (rank.mean(), score.mean(), said[loss][1])
             pieces.append({"measured": measured, "loss": loss.replace(",", ""), "rank": rank, "score": score})
         _name(ax, places)
-        for baseline, line in zip(baselines, (":", "--"), strict=True):
+        for baseline, line in zip(fashion.BASELINES, (":", "--"), strict=True):
             height = 100 * recording.values(measured, loss=baseline).mean()
             _ = ax.axhline(height, color=CONTROL, linestyle=line)
             _ = ax.annotate(baseline, (2.6, height), (0, 3), textcoords="offset points", color="#666666")
-        ax.set(xlabel="effective rank of cov(z)", title=titles[measured], xscale="log")
+        ax.set(xlabel="effective rank of cov(z)", title=fashion.MEASURED[measured], xscale="log")
         ax.set_xticks([2, 3, 4, 6, 8, 12, 16], ["2", "3", "4", "6", "8", "12", "16"])
         ax.set_xlim(1.6, 24)
         ax.minorticks_off()
     return fig, long_format.columns(pieces)
 
 
-def clothes_differences(found, labels, titles):
-    """Paired differences to InfoNCE on clothes with joint intervals, ``{measured: statistics.Differences}``.
-
-    ``labels`` maps the compared losses, in the order of the differences, to their names.
-    """
+def clothes_differences(recording):
+    """Paired differences to InfoNCE on clothes with joint intervals, probe and 5-NN."""
     fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.8), layout="constrained", sharey=True)
-    losses, pieces = list(labels), []
-    for ax, (measured, differences) in zip(axes, found.items(), strict=True):
-        mean, low, high = (100 * part for part in (differences.mean, differences.low, differences.high))
-        for row, clear in enumerate(differences.clear):
+    losses, pieces = fashion.COMPARED, []
+    for ax, measured in zip(axes, ("probe", "neighbours"), strict=True):
+        found = fashion.compared(recording, measured)
+        mean, low, high = (100 * part for part in (found.mean, found.low, found.high))
+        for row, clear in enumerate(found.clear):
             span = [[mean[row] - low[row]], [high[row] - mean[row]]]
             colour = BLUE if clear else CONTROL
             _ = ax.errorbar(mean[row], row, xerr=span, fmt="o", color=colour, capsize=3)
             name = {"measured": measured, "loss": losses[row].replace(",", "")}
             pieces.append(name | {"mean": [mean[row]], "low": low[row], "high": high[row]})
         _ = ax.axvline(0, color=BLACK, linewidth=0.8)
-        ax.set(title=titles[measured].removesuffix(" (%)"), xlabel="minus InfoNCE, in points")
+        ax.set(title=fashion.MEASURED[measured].removesuffix(" (%)"), xlabel="minus InfoNCE, in points")
         ax.set(yticks=range(len(losses)), ylim=(len(losses) - 0.5, -0.5))
-    axes[0].set_yticklabels(labels.values())
+    axes[0].set_yticklabels([fashion.LABELS[loss] for loss in losses])
     return fig, long_format.columns(pieces)
 
 

@@ -150,8 +150,8 @@ def exceedances(matrices, left, right, *, level, constant):
     return np.array([(forms[0] > scale).mean(-1), (forms[1] > scale).mean(-1), (spread > operator).mean(-1)])
 
 
-def signal_extremes(rng, *, n, rank, dimension, noise, condition, draws):
-    """Extremes over n samples of the norms and forms of lemma 9.1, relative to their scales.
+def signal_terms(rng, *, n, rank, dimension, noise, condition, draws):
+    """The norms and forms of lemma 9.1 for samples of the spiked model.
 
     Signal variances fall linearly from 1 to 1 / condition, the same in both modalities; isotropic noise in both.
 
@@ -166,23 +166,18 @@ def signal_extremes(rng, *, n, rank, dimension, noise, condition, draws):
 
     Returns
     -------
-    maxima : ndarray, shape (4, draws)
-        Of |x|, of the noise terms of the similarity, of the deviation of its signal term, and of |U^T x|, over
-        ``(sqrt r + sqrt d) sqrt(log n)``, ``sqrt(r log n)`` twice and ``sqrt r``.
-    minimum : ndarray, shape (draws,)
-        Smallest |U^T x|.
+    norm, crossed, deviation, inside : ndarray, shape (draws, n)
+        ``|x|``, the noise terms of the similarity of a true pair, the deviation of its signal term from the mean, and
+        ``|U^T x|``; both forms without absolute value.
     """
     strength = np.linspace(1, 1 / condition, rank)  # singular values of Sigma, too
     latent, left, right = rng.standard_normal((3, draws, n, rank))
     signal, left, right = latent * np.sqrt(strength), left * np.sqrt(noise[0]), right * np.sqrt(noise[1])
     inside = np.linalg.norm(signal + left, axis=-1)
     norm = np.sqrt(inside**2 + noise[0] * rng.chisquare(dimension - rank, size=(draws, n)))
-    crossed = np.abs(np.sum(strength * (left * signal + signal * right + left * right), axis=-1))
-    deviation = np.abs(np.sum(strength * (signal**2 - strength), axis=-1))
-    root = np.sqrt(np.log(n))
-    scales = (np.sqrt(rank) + np.sqrt(dimension)) * root, np.sqrt(rank) * root, np.sqrt(rank) * root, np.sqrt(rank)
-    terms = norm, crossed, deviation, inside
-    return np.array([term.max(axis=1) / scale for term, scale in zip(terms, scales, strict=True)]), inside.min(axis=1)
+    crossed = np.sum(strength * (left * signal + signal * right + left * right), axis=-1)
+    deviation = np.sum(strength * (signal**2 - strength), axis=-1)
+    return norm, crossed, deviation, inside
 
 
 def product_errors(model, weights, rng, *, draws):

@@ -62,7 +62,7 @@ def frozen_refreshed_converged(losses, penalties, spectrum, used):
     right.set(title="CLIP's optimum: which values of its own S it uses", xlabel="penalty ρ, falling")
     right.set(ylabel="singular values of S", xlim=(1.2, 0.008))
     left.legend()
-    right.legend(loc="lower left")
+    right.legend(loc="upper right")
     return figure, long_format.columns(pieces)
 
 
@@ -118,9 +118,17 @@ def image_halves(pictures, sweeps):
         found = {"measured": grey, "low": grey, "high": grey, "law": grey}
         pieces.append({"panel": label, "side": "control", "x": x} | found)
         axis.set(xscale="log", yscale="log", xlabel=label, ylabel="error |sin Θ|")
-        axis.legend(loc="outside upper center" if False else "upper right", fontsize=7.5)
-        low, high = axis.get_ylim()
-        axis.set_ylim(low, high * 2.5)
+        ticks = (500, 1000, 2000, 4000, 8000) if x[0] > 1 else (0.25, 0.5, 1)
+        axis.set_xticks(ticks, ticks)
+        axis.set_yticks(heights := (0.03, 0.05, 0.1, 0.2, 0.5, 1), heights)
+        axis.set_ylim(*((0.02, 1.3), (0.022, 0.2))[i])
+        axis.minorticks_off()
+        if i == 0:
+            handles, names = axis.get_legend_handles_labels()
+        place = {"xytext": (0, 6 - 22 * i), "textcoords": "offset points"}
+        axis.annotate(f"grey: {control}", (x[0], grey[0]), size=8, color="#666666", **place)
+    kept = [k for k, name in enumerate(names) if "mean of" not in name]
+    figure.legend([handles[k] for k in kept], [names[k] for k in kept], loc="outside lower right", ncols=4)
     return figure, long_format.columns(pieces)
 
 
@@ -243,14 +251,14 @@ def cliff(recording, tops, curves, threshold):
     for (name, curve), colour in zip(published_points.FIGURE_1.items(), COLOURS, strict=False):
         seed_curves.draw(axes[2], (published_points.NOISE, curve), "x--", colour=colour, label=f"{name}, paper")
         drawn[f"{name}, paper"] = published_points.NOISE, curve
-    axes[0].set(title="singular values 2 to 10 of the graph", ylim=(0, 1.02))
+    axes[0].set(title="singular values 2 to 10 of the graph", ylim=(0, 0.8))
     axes[1].set(title="clusters against classes (Rand index)", ylim=(-0.03, 1.08))
     axes[2].set(title="accuracy (chance 0.1)", ylim=(0, 0.8))
     for axis in axes:
         axis.axvline(threshold, color="black", linewidth=0.8)
         axis.set(xlabel="edge noise p'")
-    axes[0].annotate(f"$p'_c$ = {threshold:.3f}", (threshold, 0.62), xytext=(4, 0), textcoords="offset points")
-    axes[0].legend(loc="lower left")
+    axes[0].annotate(f"$p'_c$ = {threshold:.3f}", (threshold, 0.3), xytext=(4, 0), textcoords="offset points")
+    axes[0].legend(loc="upper center")
     axes[1].legend(loc="lower left")
     figure.legend(*axes[2].get_legend_handles_labels(), loc="outside lower right", ncols=3)
     return figure, seed_curves.columns(drawn)
@@ -337,7 +345,7 @@ def networks_wrong_pairs(recording):
             drawn[f"{kind}: {name}"] = x, found
         if power is not None:
             retrieval = kind.endswith("hit")
-            ticks = (0.03, 0.1, 0.3, 0.8) if retrieval else (0.19, 0.2, 0.22, 0.25)
+            ticks = (0.003, 0.01, 0.03, 0.1, 0.3, 0.8) if retrieval else (0.19, 0.2, 0.22, 0.25)
             axis.set(xscale="log", yscale="log", xlabel="$n(1-p)^2$" if power else "pairs n")
             axis.set_yticks(ticks, ticks)
             axis.minorticks_off()

@@ -79,27 +79,6 @@ def linear_encoder(images, *, rank):
     return lambda some: tuple((x - mean) @ one.T for x, mean, one in zip(pixels(some), means, maps, strict=True))
 
 
-def retrieved(left, right, *, candidates):
-    """For every left item, whether its own right item has the largest cosine in its block of ``candidates`` items.
-
-    Returns
-    -------
-    ndarray of bool, shape (n,)
-        Items beyond the last full block are left out.
-
-    Raises
-    ------
-    ValueError
-        If there is no full block.
-    """
-    if not 1 < candidates <= len(left):
-        raise ValueError(f"candidates is {candidates} for {len(left)} items, expected 2 to {len(left)}")
-    left, right = (side / np.linalg.norm(side, axis=1, keepdims=True) for side in (left, right))
-    own, starts = np.arange(candidates), range(0, len(left) - candidates + 1, candidates)
-    blocks = [left[k : k + candidates] @ right[k : k + candidates].T for k in starts]
-    return np.concatenate([block.argmax(axis=1) == own for block in blocks])
-
-
 def scores(encode, probe, test, *, strength, candidates):
     """Linear probe and retrieval of a pair of encoders.
 
@@ -126,14 +105,8 @@ def scores(encode, probe, test, *, strength, candidates):
         train, new = (np.hstack([both[k] for k in sides]) for both in (known, unknown))
         return 1 - evaluation.logistic_probe(train, probe[1], new, test[1], strength=strength).value
 
-    hits = retrieved(*unknown, candidates=min(candidates, len(test[1])))
+    hits = evaluation.retrieved(*unknown, candidates=min(candidates, len(test[1])))
     return {"error": error(0, 1), "left_error": error(0), "hit": float(hits.mean())}
-
-
-def most_similar(left, right, *, block=2048):
-    """For every left item the index of the right item of largest cosine among all, shape (n,), in float32."""
-    left, right = (functional.normalize(torch.from_numpy(side).float(), dim=1) for side in (left, right))
-    return torch.cat([(part @ right.mT).argmax(dim=1) for part in left.split(block)]).numpy()
 
 
 def guessed_right(left, right, rng, *, batch, draws=20):

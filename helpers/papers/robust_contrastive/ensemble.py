@@ -3,7 +3,7 @@
 A population is one batch of networks of the same widths: the leading axis of every tensor counts networks, which may
 differ in seed, data and recipe. Adam works entry by entry, so each network is trained as if it were alone. Features
 have unit length. Torch, float32 by default, any device; random numbers are drawn on the CPU. One encoder of any kind is
-trained with the same terms by ``robust_training``.
+trained by ``robust_training``; the terms of both are ``four_terms``.
 """
 
 import math
@@ -14,8 +14,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from helpers import losses, training
+from helpers import training
 from helpers.adversarial import attacks
+
+from . import four_terms
 
 
 @dataclass(frozen=True)
@@ -93,12 +95,6 @@ def features(layers, inputs):
     return functional.normalize(inputs, dim=-1)
 
 
-def contrast(anchors, candidates, *, temperature):
-    """InfoNCE of every anchor, the other rows' candidates being the negatives, shape (..., networks, n)."""
-    scores = anchors @ candidates.mT
-    return losses.infonce_from_scores(scores, temperature=temperature, positive_in_denominator=True)
-
-
 def train(
     layers,
     weights,
@@ -157,8 +153,8 @@ def train(
 
             def harm(points):
                 z = features(layers, points)
-                extra = functional.logsigmoid(-_logit(judge, z))  # log(1 - D)
-                return contrast(z, candidates, temperature=temperature) + weights.discriminator[:, None] * extra
+                form = {"weight": weights.discriminator[:, None], "temperature": temperature}
+                return four_terms.harm(z, candidates, four_terms.logit(judge, z), **form)
 
             start = attacks.random_points(anchors, count=1, generator=generator, **ball)
             attacked = attacks.pgd(harm, anchors, start, step_sizes=sizes, **ball).points
@@ -170,7 +166,9 @@ def train(
         if judging:
             with torch.no_grad():
                 benign, moved = (features(list(population.layers), seen[kind]) for kind in ("anchors", "attacked"))
-            population.judge.copy_(discriminator_step(population.judge, benign, moved, rate=discriminator_rate))
+            population.judge.copy_(
+                four_terms.discriminator_step(population.judge, benign, moved, rate=discriminator_rate)
+            )
 
     population = _Population(layers)
     options = {"epochs": steps, "learning_rate": learning_rate, "seed": 0, "device": layers[0].device}
@@ -187,12 +185,6 @@ class _Population(nn.Module):
         self.layers = nn.ParameterList([nn.Parameter(layer.detach()) for layer in layers])
         judge = torch.zeros(len(layers[0]), layers[-1].shape[-1] + 1, device=layers[0].device)
         self.register_buffer("judge", judge)
-
-
-def binary_cross_entropy(judge, benign, attacked):
-    """``1/2 (BCE(D(benign), 1) + BCE(D(attacked), 0))`` of linear discriminators, shape (networks,), nats."""
-    right = functional.softplus(-_logit(judge, benign)).mean(dim=-1)
-    return (right + functional.softplus(_logit(judge, attacked)).mean(dim=-1)) / 2
 
 
 def worst_step(gradients, radius):
@@ -236,14 +228,15 @@ def gradients(layers, weights, judge, anchors, attacked, positives, temperature)
 def _value_and_gradients(layers, weights, judge, anchors, attacked, positives, temperature):
     def benign(layers):
         z, candidates = features(layers, anchors), features(layers, positives)
-        return (weights.benign * contrast(z, candidates, temperature=temperature).mean(dim=-1)).sum()
+        return (weights.benign * four_terms.contrast(z, candidates, temperature=temperature).mean(dim=-1)).sum()
 
     def rest(layers):
         z, candidates = features(layers, attacked), features(layers, positives)
-        value = weights.adversarial * contrast(z, candidates, temperature=temperature).mean(dim=-1)
+        penalty = None
         if bool((weights.discriminator != 0).any()):
-            value = value - weights.discriminator * binary_cross_entropy(judge, features(layers, anchors), z)
-        return value.sum()
+            penalty = weights.discriminator * four_terms.binary_cross_entropy(judge, features(layers, anchors), z)
+        form = {"weight": weights.adversarial, "temperature": temperature, "penalty": penalty}
+        return four_terms.attacked_loss(z, candidates, **form).sum()
 
     with torch.enable_grad():
         at = layers
@@ -254,18 +247,6 @@ def _value_and_gradients(layers, weights, judge, anchors, attacked, positives, t
         values = benign(at), rest(layers)
         calm, stirred = torch.autograd.grad(values[0], at), torch.autograd.grad(values[1], layers)
     return sum(values).detach(), [one + two for one, two in zip(calm, stirred, strict=True)]
-
-
-def discriminator_step(judge, benign, attacked, *, rate):
-    """Linear discriminators after one step down their cross-entropy; shapes as :func:`binary_cross_entropy`."""
-    with torch.enable_grad():
-        leaf = judge.detach().clone().requires_grad_()
-        (slope,) = torch.autograd.grad(binary_cross_entropy(leaf, benign, attacked).sum(), leaf)
-    return judge - rate * slope
-
-
-def _logit(judge, z):
-    return (z @ judge[:, :-1, None])[..., 0] + judge[:, -1:]
 
 
 def robust_and_weak(labels, generator, *, weak=10):

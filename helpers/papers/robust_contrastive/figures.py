@@ -186,11 +186,10 @@ def dial(widths, by_width, samples, by_samples, *, ceiling, mark):
 
 def temperature_map(negatives, temperatures, errors, best):
     """Smallest certifiable error over K and temperature; ``errors`` (panels, temperatures, K), ``best`` (panels, K)."""
-    levels = [0, 0.05, 0.1, 0.2, 0.5, 1]
+    levels, colours = [0, 0.05, 0.1, 0.2, 0.5, 1], plt.get_cmap("cividis_r").with_extremes(over="#333333")
     fig, axes = _figure(2, (8.4, 3.5), sharey=True)
     for ax, classes, values, line in zip(axes, (2, 10), errors, best, strict=True):
-        image = ax.contourf(negatives, temperatures, values, levels=levels, extend="max", cmap="cividis_r")
-        image.cmap.set_over("#333333")
+        image = ax.contourf(negatives, temperatures, values, levels=levels, extend="max", cmap=colours)
         inside = (line > temperatures[0]) & (line < temperatures[-1])
         _ = ax.plot(negatives[inside], line[inside], "--", color="white", label="best temperature for this K")
         _ = ax.plot(1022, 0.5, "o", color=ORANGE, markeredgecolor="white", label=r"official code: $K=1022$, $\tau=0.5$")

@@ -223,11 +223,3 @@ def _count(negatives):
     if not np.all(count >= 1):
         raise ValueError(f"negatives is {negatives}, expected at least 1")
     return count
-
-
-def _masses(name, masses):
-    masses = np.asarray(masses, dtype=float)
-    sums = masses.sum(axis=-1)
-    if np.any(masses < 0) or not np.allclose(sums, 1, rtol=0, atol=1e-9):
-        raise ValueError(f"{name} must be probabilities; a row sums to {np.ravel(sums)[0]}")
-    return masses

@@ -7,8 +7,8 @@ The encoder f descends, in nats,
 
 while a linear discriminator D descends the BCE and PGD ascends ``InfoNCE + discriminator * log(1 - D)`` on the anchors;
 positives and negatives (the other positives of the batch) stay clean. This is the objective of the official code of
-Tran et al. (2023, 2025), as read there, with one encoder instead of two batch norms. ``populations`` trains many small
-networks with the same terms.
+Tran et al. (2023, 2025), as read there, with one encoder instead of two batch norms. ``ensemble`` trains many small
+networks; the terms of both are ``four_terms``.
 """
 
 import contextlib
@@ -19,13 +19,12 @@ import numpy as np
 import torch
 from sklearn.linear_model import LogisticRegression
 from torch import nn
-from torch.nn import functional
 
 from helpers import training
 from helpers.adversarial import attacks
 from helpers.optimise import sharpness
 
-from . import ensemble, robust_bounds, robust_scores
+from . import four_terms, robust_bounds, robust_scores
 
 READINGS = (
     "benign",
@@ -110,7 +109,7 @@ def objective(terms, pairs, threat, *, temperature, seen=None):
     """
 
     def contrast(anchors, candidates):
-        return ensemble.contrast(anchors, candidates, temperature=temperature)
+        return four_terms.contrast(anchors, candidates, temperature=temperature)
 
     def attacked(model, anchors, positives, generator):
         flat = anchors.flatten(1)
@@ -121,17 +120,18 @@ def objective(terms, pairs, threat, *, temperature, seen=None):
 
             def harm(points):
                 z = encode(points)
-                value = contrast(z, candidates)
-                return value + terms.discriminator * functional.logsigmoid(-_logit(model.judge, z))  # log(1 - D)
+                logits, form = four_terms.logit(model.judge, z), {"temperature": temperature}
+                return four_terms.harm(z, candidates, logits, weight=terms.discriminator, **form)
 
             start = attacks.random_points(flat, count=1, generator=generator, **threat.ball)
             return attacks.pgd(harm, flat, start, step_sizes=threat.step_sizes, **threat.ball).points.view_as(anchors)
 
     def rest(judge, z, moved, candidates):
-        value = terms.adversarial * contrast(moved, candidates).mean()
+        penalty = None
         if terms.discriminator:
-            value = value - terms.discriminator * ensemble.binary_cross_entropy(judge, z[None], moved[None])[0]
-        return value
+            penalty = terms.discriminator * four_terms.binary_cross_entropy(judge, z[None], moved[None])[0]
+        form = {"weight": terms.adversarial, "temperature": temperature, "penalty": penalty}
+        return four_terms.attacked_loss(moved, candidates, **form)
 
     def step(model, rows, generator):
         if len(rows) < 2:
@@ -251,7 +251,7 @@ def fit(
         model.steps += 1
         if terms.discriminator:
             clean, attacked = seen["clean"][None], seen["attacked"][None]
-            model.judge.copy_(ensemble.discriminator_step(model.judge, clean, attacked, rate=discriminator_rate))
+            model.judge.copy_(four_terms.discriminator_step(model.judge, clean, attacked, rate=discriminator_rate))
         epoch, over = divmod(int(model.steps), per_epoch)
         if not over and epoch in marks:
             look(model, epoch)
@@ -370,7 +370,7 @@ def sharpness_term(model, anchors, positives, radius, *, temperature):
 
     def benign():
         z, candidates = _together(model, anchors, positives)
-        values.append(ensemble.contrast(z, candidates, temperature=temperature).mean())
+        values.append(four_terms.contrast(z, candidates, temperature=temperature).mean())
         return values[-1]
 
     sharpness.gradient_at_worst_neighbour(benign, model.parameters(), radius, adaptive=True)
@@ -386,10 +386,6 @@ def _together(model, *views):
 def _remember(seen, clean, attacked):
     if seen is not None:
         seen["clean"], seen["attacked"] = clean.detach(), attacked.detach()
-
-
-def _logit(judge, z):
-    return z @ judge[0, :-1] + judge[0, -1]
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ import functools
 import numpy as np
 import torch
 
-from helpers import data, training
+from helpers import data, evaluation, training
 from helpers.networks import encoders
 from helpers.spectral import subspaces
 from helpers.training import stages
@@ -227,7 +227,7 @@ def wrong_pairs(settings, seed, device, scratch):
         values |= {f"{kind}{name}": value for name, value in score(encode, probe, test, settings).items()}
     candidates = min(settings["candidates"], n)
     right = (pairing == np.arange(n))[:candidates]
-    found = tower_scores.retrieved(*outputs_of[""](rows[:candidates]), candidates=candidates)
+    found = evaluation.retrieved(*outputs_of[""](rows[:candidates]), candidates=candidates)
     values["fitted right"] = float(found[right].mean())
     values["fitted wrong"] = float(found[~right].mean()) if share else 0.0
     unit = [side / np.linalg.norm(side, axis=1, keepdims=True) for side in outputs_of["stopped "](test[0])]
@@ -272,7 +272,7 @@ def unpaired(settings, seed, device, scratch):
     start, _ = train(model, clip, pairs, held, settings, seed, device, scratch, steps=settings["steps"])
     found["start"] = score(trained(start, device), probe, test, settings)
     sides = tower_scores.outputs(start, others, device=device)
-    partner = tower_scores.most_similar(*sides)
+    partner = evaluation.most_similar(*sides)
     anchor = copy.deepcopy(start).requires_grad_(False)
     guess = dual_encoder.guessed_pairs(dual_encoder.best_partners, temperature=temperature, anchor=anchor)
     arms = {

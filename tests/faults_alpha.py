@@ -158,10 +158,6 @@ def shifted_by_a_thousandth(original):
     return lambda objects, parts, strength: original(objects, parts, strength) + 1e-3
 
 
-def view_two_never_repeats(original):
-    return lambda objects, parts, strength: original(objects, parts, 1.0)
-
-
 def diagonal_kept(original):
     return lambda weights, *, include_self: original(weights, include_self=True)
 
@@ -209,7 +205,6 @@ FAULTS = [
     *function("kinks never opened", f"{RELU}.kink_slopes", kinks_never_opened, "AC-R5", "AC-R3"),
     *function("energy without 1/2", f"{RELU}.energy", energy_without_half, "AC-R6"),
     *function("covariance of objects shifted", f"{ROOM}.mixtures.object_covariance", shifted_by_a_thousandth, "AC-R8"),
-    *function("view 2 never repeats", f"{ROOM}.mixtures.object_covariance", view_two_never_repeats, "AC-R8"),
     *function("Q with its diagonal", "spectral.graphs.row_stochastic", diagonal_kept, "AC-K"),
     *cell(
         "temperature forgotten before the logarithm",

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import torch
-from faults import CELL, Fault, with_options
+from faults import CELL, Fault
 
 from helpers.losses import pair_loss_family
 from helpers.papers.multimodal_svd import spiked_model
@@ -69,6 +69,10 @@ def penalty_ignored(original):
 
 def share_forgotten(original):
     return lambda model, n, *, share: original(model, n, share=0.0)
+
+
+def wrong_pairs_never_pass(original):
+    return lambda model, n, *, share, threshold: original(model, n, share=0 * share, threshold=threshold)
 
 
 def noise_of_the_own_side(original):
@@ -290,7 +294,7 @@ FAULTS = [
         "+ 1) / (nu * (1 - p) - 1) ** 2\nno_cross",
         "+ 1) / np.abs(nu * (1 - p) - 1)\nno_cross",
     ),
-    function("wrong pairs that pass forgotten", f"{ROOM}.filtering.filtered_error", with_options(share=0.0), "MM-X7"),
+    function("wrong pairs that pass forgotten", f"{ROOM}.filtering.filtered_error", wrong_pairs_never_pass, "MM-X7"),
     function("aligned for permuted data", f"{PSEUDO}.hidden_pairing", aligned, "MM-F2"),
     function("aligned for shuffled minibatches", f"{ROOM}.dual_encoder.shuffled", batches_stay_aligned, "MM-F2"),
     function("pseudo-pairs transposed", f"{ROOM}.dual_encoder.best_partners", indices_transposed, "MM-X3"),

@@ -125,8 +125,7 @@ def image_halves(pictures, sweeps):
         axis.minorticks_off()
         if i == 0:
             handles, names = axis.get_legend_handles_labels()
-        place = {"xytext": (0, 6 - 22 * i), "textcoords": "offset points"}
-        axis.annotate(f"grey: {control}", (x[0], grey[0]), size=8, color="#666666", **place)
+        axis.text(0.04, (0.95, 0.06)[i], f"grey: {control}", size=8, color="#666666", transform=axis.transAxes)
     kept = [k for k, name in enumerate(names) if "mean of" not in name]
     figure.legend([handles[k] for k in kept], [names[k] for k in kept], loc="outside lower right", ncols=4)
     return figure, long_format.columns(pieces)

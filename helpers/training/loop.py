@@ -94,7 +94,7 @@ def with_gradient(value: Tensor, parameters: Sequence[Tensor], gradients: Sequen
     [1.0, 2.0]
     """
     linear = sum((p * g.detach()).sum() for p, g in zip(parameters, gradients, strict=True))
-    return value.detach() + linear - linear.detach()
+    return value.detach() + (linear - linear.detach())  # the bracket is exactly 0: the value keeps every digit
 
 
 def fit(

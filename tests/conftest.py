@@ -10,5 +10,5 @@ import torch
 @pytest.fixture(autouse=True)
 def _same_random_numbers():
     random.seed(0)
-    np.random.seed(0)  # noqa: NPY002: some libraries still draw from the global generator
+    np.random.seed(0)  # noqa: NPY002 -- some libraries draw from the global generator
     torch.manual_seed(0)

@@ -8,7 +8,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 PLAIN := env -u PROFILE -u SEED -u OUTPUT -u REDRAW -u STRICT
 
 .DEFAULT_GOAL := help
-.PHONY: site slides site-test help setup figures store record full claims claim lab test slow-test quick-test bench clean
+.PHONY: site slides site-test help setup figures store record full gpu claims claim lab test slow-test quick-test bench clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -52,6 +52,9 @@ store: setup ## (maintainers) run, redraw every figure, and rewrite the outputs 
 
 record: setup ## record a longer table, resuming what is there (AGAIN=--again: anew): make record TABLE=kernel_infonce_digits
 	@$(BIN)/python -m helpers record $(TABLE) $(if $(DATA),--data $(DATA)) $(AGAIN)
+
+gpu: ## run the live training cells on a GPU and measure its speed, eight minutes, no set-up (TINY=--tiny: a trial on the CPU)
+	@$(or $(wildcard $(BIN)/python),$(PYTHON)) -m helpers gpu $(TINY)
 
 bench: setup ## measure ours beside its peers (QUICK=--quick: small sizes only); rewrites benchmarks/README.md
 	@$(BIN)/python -m benchmarks.environment $(QUICK)

@@ -1,4 +1,4 @@
-"""``python -m helpers COMMAND``: run, store, claims, claim, compare and lab (notebooks), record (longer tables)."""
+"""``python -m helpers COMMAND``: run, store, claims, claim, compare, lab (notebooks), record (longer tables), gpu."""
 
 import sys
 
@@ -9,6 +9,10 @@ def main(arguments):
         from helpers.recording import sweeps
 
         return sweeps.main(arguments[1:])
+    if arguments[:1] == ["gpu"]:
+        from helpers.gpu import command
+
+        return command.main(arguments[1:])
     from helpers.collection import commands
 
     return commands.main(arguments)

@@ -34,6 +34,8 @@ MAY_IMPORT = {
     "recording": GROUND | {"data", "training", "statistics", "figures"},
     "ledger": GROUND | {"figures"},
     "collection": GROUND | {"ledger", "figures"},
+    # runs the notebooks' cells and the full tables on a device; reads both without Jupyter
+    "gpu": GROUND | FIELD | {"training", "recording", "ledger", "collection"},
     "papers": GROUND
     | FIELD
     | {"training", "critics", "adversarial", "evaluation", "statistics", "recording", "figures"},

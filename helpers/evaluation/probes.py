@@ -14,7 +14,6 @@ from torch.nn import functional
 from helpers import statistics, training
 from helpers.networks import encoders
 
-
 # Means of unit rows that are shorter than this are rounding: the rows cancel.
 ROUNDING = 1e-12
 

@@ -56,7 +56,7 @@ class Live:
 def live():
     """All groups of cells that train on ``run.device``, a list of :class:`Live` in the order of the notebooks."""
     found = []
-    for name in sorted(path.stem for path in cards.FOLDER.glob("*.toml")):
+    for name in cards.load_all(folder=cards.FOLDER):
         for place in groups.places(name):
             code = [cell for cell in groups.notebook(name, place).cells if cell.cell_type == "code"]
             training = [cell for cell in code if TRAINS in cell.source]
@@ -151,6 +151,9 @@ class _Nothing(types.ModuleType):
         return self
 
     def __call__(self, *_, **__):
+        return self
+
+    def __getitem__(self, _):
         return self
 
     def __iter__(self):

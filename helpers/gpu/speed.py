@@ -91,7 +91,7 @@ def _loss(name, x, y):
 
 
 def seconds_of(work, device, *, most=5, spent=1.5):
-    """Median seconds of a call after one that warms up; repeated until ``spent`` seconds are, at most ``most`` times."""
+    """Median seconds of a call after one that warms up: at most ``most`` calls, none begun after ``spent`` seconds."""
     work()
     taken = []
     while len(taken) < most and sum(taken) < spent:

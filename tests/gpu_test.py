@@ -18,7 +18,9 @@ from helpers.recording import recorded
 CPU = torch.device("cpu")
 # What the command needs of the collection, and what it must do without.
 NEEDED = ("helpers", "notebooks", "data", "figures/recorded")
-ABSENT = ("matplotlib", "IPython", "jupyter", "nbformat", "nbclient", "networkx", "tqdm", "pandas", "pytest")
+ABSENT = ("matplotlib", "IPython", "jupyter", "nbformat", "nbclient", "tqdm", "pytest")  # torch brings networkx
+
+BLOCKED = f"import sys\nsys.modules.update(dict.fromkeys({ABSENT}))\n"
 
 
 # -- parts and files ----------------------------------------------------------------------------------------
@@ -208,8 +210,7 @@ def test_a_copy_of_sixty_mebibytes_runs_to_its_end_without_jupyter_or_matplotlib
     before = {path: path.stat().st_mtime_ns for path in copy.rglob("*") if path.is_file()}
     assert sum(path.stat().st_size for path in before) < 60 * 2**20
     blocked.mkdir()
-    absent = f"import sys\nsys.modules.update(dict.fromkeys({ABSENT}))\n"
-    (blocked / "sitecustomize.py").write_text(absent)
+    (blocked / "sitecustomize.py").write_text(BLOCKED)
     environment = os.environ | {"PYTHONPATH": str(blocked), "DEVICE": "cpu", "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
         [sys.executable, "-m", "helpers", "gpu", "--tiny"],

@@ -94,16 +94,16 @@ def test_a_whole_run_needs_a_gpu(monkeypatch, capsys):
 def test_every_cell_that_trains_belongs_to_a_group():
     groups = cells.live()
     assert len({group.label for group in groups}) == len(groups)
-    assert {group.name for group in groups} == set(cells.cards.load_all(folder=cells.cards.FOLDER))
     found = {source for group in groups for source in group.sources if cells.TRAINS in source}
     stored = {
         cell.source
-        for name in {group.name for group in groups}
+        for name in cells.cards.load_all(folder=cells.cards.FOLDER)
         for place in cells.groups.places(name)
         for cell in cells.groups.notebook(name, place).cells
         if cell.cell_type == "code" and cells.TRAINS in cell.source
     }
     assert found == stored
+    assert len(groups) >= 20
     assert set(command.TINY_CELLS) <= {group.tag for group in groups}
 
 

@@ -20,7 +20,7 @@ import explorables  # noqa: E402
 import theory_map  # noqa: E402
 
 from helpers import files  # noqa: E402
-from helpers.collection import pages  # noqa: E402
+from helpers.collection import words  # noqa: E402
 from helpers.figures import numbers  # noqa: E402
 from helpers.ledger import cards, claims, verdicts  # noqa: E402
 
@@ -53,10 +53,9 @@ class Collection:
     def record(self, label):
         return self.records[self.home[label]].get(label)
 
-    def place(self, label):
-        """Path, from the root of the site, of the notebook cell block that checks a claim."""
-        card = self.cards[self.home[label]]
-        return pages.notebook(card, self.entry(label)).removeprefix("../") + f"#{label}"
+    def link(self, label, *, text=None):
+        """A Markdown link, from the root of the site, to the notebook cells that check a claim."""
+        return words.link(self.cards[self.home[label]], self.entry(label), label, seen_from="root", text=text)
 
     def used_by(self, label):
         return [
@@ -234,7 +233,7 @@ def claim(collection, label):
         "",
         f"**Source.** {entry['source']}, in {card.paper['citation']}. **Provenance.** {', '.join(entry['provenance'])}.",
         "",
-        f"**Checked in** [{name}](../{collection.place(label)}), part “{card.parts[entry['part']]['question']}”"
+        f"**Checked in** {collection.link(label, text=name).replace('](', '](../')}, part “{card.parts[entry['part']]['question']}”"
         + (f", by {entry['method']}." if "method" in entry else "."),
         "",
     ]

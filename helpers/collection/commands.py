@@ -86,6 +86,7 @@ def main(arguments=None):
     commands.add_parser("claims", help="print the stored ledger")
     commands.add_parser("claim", help="explain one claim and run its cells").add_argument("id", nargs="?", default="")
     commands.add_parser("lab", help="open the notebooks; further options are JupyterLab's")
+    commands.add_parser("explorables", help="write the tables behind the sliders of the site")
     pair = commands.add_parser("compare", help="differences of two output folders")
     pair.add_argument("stored")
     pair.add_argument("fresh")
@@ -100,6 +101,12 @@ def main(arguments=None):
             from . import explain
 
             return explain.main(options.id)
+        if options.command == "explorables":
+            from . import explorables
+
+            changed = explorables.write(runtime.ROOT / "figures")
+            print(f"explorables: {', '.join(changed) or 'nothing'} changed")
+            return 0
         if options.command == "lab":
             from . import welcome
 

@@ -79,4 +79,4 @@ class Anchors(Transform):
 
 def setup(app):
     app.add_transform(Anchors)
-    return {"parallel_read_safe": True}
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -75,7 +75,7 @@ def _rst(docstring):
 
     pieces = re.split(r"(``.*?``)", docstring, flags=re.S)
     plain = [
-        piece
+        f"``{piece[2:-2].strip()}``"
         if piece.startswith("``")
         else re.sub(r"(\||(?<!\n)(?<!\n )(?<!\n  )(?<!\n    )\*(?! )|\*(?=\w))", r"\\\1", piece)
         for piece in pieces

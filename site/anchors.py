@@ -65,10 +65,6 @@ class Anchors(Transform):
             if after:
                 return after[0] if isinstance(after[0], nodes.section) else None
             node = node.parent
-            if isinstance(node, nodes.section):
-                parent = node.parent
-                following = parent.children[parent.index(node) + 1 :]
-                return following[0] if following and isinstance(following[0], nodes.section) else None
         return None
 
     @staticmethod

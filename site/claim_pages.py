@@ -24,10 +24,8 @@ BROWSER_COLUMNS = (
     "verdict",
     "tightest check",
     "would notice",
-    "coarsest, as a number",
     "nearest control",
     "provenance",
-    "method",
 )
 
 
@@ -107,7 +105,7 @@ def check_tables(record):
             check["trials"],
         ]
         lines.append(words.row(map(shown, row)))
-    lines += ["", "| control: what is broken | of check | measured | threshold | |", "|---|---|---|---|---|"]
+    lines += ["", "| control: what is broken | of check | measured | |", "|---|---|---|---|"]
     for control in record["controls"]:
         repaired = control["breaks"].startswith("repaired: ")
         said = ("holds" if repaired else "fails") + " as it must" if control["fails"] else "**does not**"
@@ -115,7 +113,6 @@ def check_tables(record):
             control["breaks"],
             control["check"],
             f"{control['measured'] + 0.0:.2g}",
-            f"{control['threshold'] + 0.0:.2g}",
             said,
         ]
         lines.append(words.row(map(shown, row)))
@@ -163,16 +160,14 @@ def browser(collection):
         cells = [
             (f'<a href="{label}.html" id="{label}">{label}</a>', label),
             (html.escape(entry["title"]), entry["title"]),
-            (html.escape(collection.short(name)), name),
+            (name[1], name),
             (html.escape(card.parts[entry["part"]]["question"]), f"{name} {list(card.parts).index(entry['part']):02d}"),
             (record["kind"], record["kind"]),
             ("PASS" if verdicts.passed(record) else "<strong>FAIL</strong>", int(verdicts.passed(record))),
             (html.escape(words.measured(record).replace("`", "")), record["measured"]),
-            (html.escape(words.notices(record)), words.tightest(record)["resolution"] or 1e9),
-            (f"{order:.0e}" if coarse else "not stated", order),
+            (html.escape(words.notices(record)), order),
             (html.escape(words.nearest(record).replace("*", "")), words.nearest(record)),
             (html.escape(", ".join(entry["provenance"])), ", ".join(entry["provenance"])),
-            (html.escape(entry.get("method", "")), entry.get("method", "")),
         ]
         data = f'data-paper="{name}" data-kind="{record["kind"]}" data-from="{html.escape(" ".join(entry["provenance"]))}" '
         data += f'data-part="{html.escape(entry["part"])}" data-resolution="{order:.3e}"'
@@ -206,7 +201,7 @@ def browser(collection):
             "# Claims",
             "",
             f"All {len(rows)} claims. Filter by word, paper, part, kind, provenance or by what the coarsest check would notice; click "
-            "a heading to sort; every id leads to the claim's page. The address keeps the filters, so that a selection can be "
+            "a heading to sort (*would notice* by the coarsest check); every id leads to the claim's page. The address keeps the filters, so that a selection can be "
             "linked. [As data](export.md): csv and BibTeX.",
             "",
             '<link rel="stylesheet" href="../_static/datatables/dataTables.dataTables.min.css">',

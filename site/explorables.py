@@ -16,13 +16,8 @@ from helpers import files
 
 HERE = Path(__file__).resolve().parent
 KEYS = {"title", "claim", "csv", "slider", "slider_label", "series", "text", "notice", "made_by"}
-OPTIONAL = {"log", "where", "choice", "choice_label", "unit", "axis_label", "say", "start"}
-KINDS = {
-    "theory": {"class": "line", "dash": "none"},
-    "measured": {"class": "line points", "dash": "none"},
-    "control": {"class": "line", "dash": "7 4"},
-    "threshold": {"class": "line", "dash": "2 3"},
-}
+OPTIONAL = {"log", "where", "choice", "choice_label", "unit", "say", "start", "own_scale"}
+DASHES = {"theory": "none", "measured": "none", "control": "7 4", "threshold": "2 3"}
 WIDTH, HEIGHT = 760, 330
 LEFT, RIGHT, TOP, BOTTOM = 62, 560, 14, 278
 SMALLEST = 1e-18  # where a logarithm of zero is asked for
@@ -70,8 +65,8 @@ def steps(name, spec, columns):
     needed = {spec["slider"], *series, *spec.get("where", {})} | ({choice} if choice else set())
     if missing := needed - set(columns):
         raise ValueError(f"explorable {name!r}: {spec['csv']} has no column {', '.join(sorted(missing))}")
-    if wrong := [one["kind"] for one in spec["series"] if one["kind"] not in KINDS]:
-        raise ValueError(f"explorable {name!r}: the kind {wrong[0]!r} is none of {', '.join(KINDS)}")
+    if wrong := [one["kind"] for one in spec["series"] if one["kind"] not in DASHES]:
+        raise ValueError(f"explorable {name!r}: the kind {wrong[0]!r} is none of {', '.join(DASHES)}")
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     rows = [row for row in rows if all(row[key] == wanted for key, wanted in spec.get("where", {}).items())]
     found = {}
@@ -148,49 +143,57 @@ def picture(explorable):
     spec, log = explorable.spec, explorable.log
     every = [step for positions in explorable.steps.values() for step in positions]
     across = Axis([at for at, _ in every], LEFT, RIGHT, log="x" in log)
-    up = Axis([values[key] for _, values in every for key in keys_of(spec)], BOTTOM, TOP, log="y" in log)
-    said = html.escape(f"{spec['title']} {spec['text']}")
+    said = html.escape(f"{spec['title']}. {spec['text']}")
+    name = html.escape(spec["slider_label"])
     parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{said}">']
     parts.append(f'<path class="frame" d="M{LEFT} {TOP}V{BOTTOM}H{RIGHT}"/>')
     for tick in across.ticks():
         x = across.place(tick)
-        parts.append(
-            f'<path class="frame" d="M{x} {BOTTOM}v5"/><text class="tick" x="{x}" y="{BOTTOM + 19}" text-anchor="middle">{tick_words(tick)}</text>'
-        )
-    for tick in up.ticks():
-        y = up.place(tick)
-        parts.append(
-            f'<path class="grid" d="M{LEFT} {y}H{RIGHT}"/><text class="tick" x="{LEFT - 7}" y="{y + 4}" text-anchor="end">{tick_words(tick)}</text>'
-        )
-    parts.append(
-        f'<text class="name" x="{(LEFT + RIGHT) / 2}" y="{HEIGHT - 10}" text-anchor="middle">{html.escape(spec["slider_label"])}</text>'
-    )
+        parts.append(f'<path class="frame" d="M{x} {BOTTOM}v5"/>{label(tick_words(tick), x, BOTTOM + 19, "middle")}')
+    parts.append(label(name, (LEFT + RIGHT) / 2, HEIGHT - 10, "middle"))
     marks = {}
     for number, (choice, positions) in enumerate(explorable.steps.items()):
+        shown = positions if spec.get("own_scale") else every
+        up = Axis([values[key] for _, values in shown for key in keys_of(spec)], BOTTOM, TOP, log="y" in log)
         parts.append(f'<g class="choice" data-choice="{html.escape(choice)}"{" hidden" if number else ""}>')
-        ends = []
-        for k, (key, one) in enumerate(zip(keys_of(spec), spec["series"], strict=True)):
-            places = [(across.place(at), up.place(values[key])) for at, values in positions]
-            kind = KINDS[one["kind"]]
-            path = "M" + "L".join(f"{x} {y}" for x, y in places)
+        for tick in up.ticks():
+            y = up.place(tick)
             parts.append(
-                f'<path class="{kind["class"].split()[0]} s{k} {one["kind"]}" stroke-dasharray="{kind["dash"]}" d="{path}"/>'
+                f'<path class="grid" d="M{LEFT} {y}H{RIGHT}"/>{label(tick_words(tick), LEFT - 7, y + 4, "end")}'
             )
-            if "points" in kind["class"]:
-                parts += [f'<circle class="s{k}" cx="{x}" cy="{y}" r="2.6"/>' for x, y in places]
-            ends.append((places[-1][1], k, one["label"]))
-        parts += [
-            f'<text class="label s{k}" x="{RIGHT + 8}" y="{round(y + 4, 1)}">{html.escape(label)}</text>'
-            for y, k, label in apart(ends)
-        ]
-        parts.append("</g>")
+        parts += [*lines(spec, positions, across, up), "</g>"]
         marks[choice] = [
             [across.place(at), [up.place(values[key]) for key in keys_of(spec)], sentence(spec, at, values)]
             for at, values in positions
         ]
-    parts.append(f'<path class="rule" d="M0 {TOP}V{BOTTOM}"/>')
-    parts += [f'<circle class="mark s{k}" r="5.5"/>' for k in range(len(spec["series"]))]
+    x, heights, _ = next(iter(marks.values()))[start(explorable)]
+    parts.append(f'<path class="rule" d="M0 {TOP}V{BOTTOM}" transform="translate({x})"/>')
+    parts += [f'<circle class="mark s{k}" r="5.5" transform="translate({x} {y})"/>' for k, y in enumerate(heights)]
     return "".join([*parts, "</svg>"]), marks
+
+
+def lines(spec, positions, across, up):
+    """The curves of one choice, with their names at the right end."""
+    parts, ends = [], []
+    for k, (key, one) in enumerate(zip(keys_of(spec), spec["series"], strict=True)):
+        places = [(across.place(at), up.place(values[key])) for at, values in positions]
+        path = "M" + "L".join(f"{x} {y}" for x, y in places)
+        parts.append(f'<path class="line s{k}" stroke-dasharray="{DASHES[one["kind"]]}" d="{path}"/>')
+        if one["kind"] == "measured":
+            parts += [f'<circle class="s{k}" cx="{x}" cy="{y}" r="2.6"/>' for x, y in places]
+        ends.append((places[-1][1], k, one["label"]))
+    named = (label(html.escape(name), RIGHT + 8, round(y + 4, 1), "start", f"label s{k}") for y, k, name in apart(ends))
+    return [*parts, *named]
+
+
+def label(text, x, y, anchor, name="tick"):
+    return f'<text class="{name}" x="{x}" y="{y}" text-anchor="{anchor}">{text}</text>'
+
+
+def start(explorable):
+    """The position of the slider when the page opens: the middle one, unless the specification names another."""
+    count = len(next(iter(explorable.steps.values())))
+    return explorable.spec.get("start", count // 2)
 
 
 def tick_words(tick):
@@ -228,7 +231,7 @@ def box(explorable):
     """The HTML of one explorable."""
     spec, (drawing, marks) = explorable.spec, picture(explorable)
     choices, count = list(explorable.steps), len(next(iter(explorable.steps.values())))
-    start = spec.get("start", count // 2)
+    begin = start(explorable)
     data = {
         "label": spec["slider_label"],
         "names": [one["label"] for one in spec["series"]],
@@ -240,9 +243,9 @@ def box(explorable):
         options = "".join(f'<option value="{html.escape(one)}">{html.escape(one)}</option>' for one in choices)
         lines.append(f"<label>{label} <select>{options}</select></label>")
     lines += [
-        f'<label>{html.escape(spec["slider_label"])} <input type="range" min="0" max="{count - 1}" step="1" value="{start}"></label>',
-        f'<output aria-live="polite">{spoken(spec, marks[choices[0]][start])}</output>',
-        drawing,
+        f'<label>{html.escape(spec["slider_label"])} <input type="range" min="0" max="{count - 1}" step="1" value="{begin}"></label>',
+        f'<output aria-live="polite">{spoken(spec, marks[choices[0]][begin])}</output>',
+        f'<div class="wide" tabindex="0" role="group" aria-label="picture">{drawing}</div>',
         f'<script type="application/json">{json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("</", "<" + chr(92) + "/")}</script>',
         "</div>",
     ]

@@ -204,22 +204,22 @@ def front(collection):
         "a threshold derived beforehand, and a control, one assumption broken, on which the same check must fail. "
         f"{checks:,} checks, {controls:,} controls.",
         "",
-        "| | question | essay | |",
-        "|---|---|---|---|",
     ]
     for name, card in collection.cards.items():
-        appendix = f"[appendix](notebooks/appendix/{name}.ipynb)" if card.is_essay else ""
+        appendix = f", [appendix](notebooks/appendix/{name}.ipynb)" if card.is_essay else ""
         question = card.paper.get("question") or next(iter(card.parts.values()))["question"]
-        lines.append(words.row([name[1], question, f"[{card.paper['title']}](notebooks/{name}.ipynb)", appendix]))
+        lines.append(f"{int(name[:2])}. **[{question}](notebooks/{name}.ipynb)** *{card.paper['title']}*{appendix}")
+    lines += ["", *opening_picture(collection), ""]
     lines += [
-        "",
         "**Go on** to the [claims](claims/index.md), the [sliders](explorables.md), the [figures](gallery.md), what is "
         "[wrong as quoted](errata.md), the [exercises](exercises.md), or [run it](running.md) yourself.",
+        "",
+        "## What rests on what",
         "",
         "[![The headline claims of the five papers as a graph, an arrow for every statement that another one rests on]"
         "(figures/theory_map.png)](map.md)",
         "",
-        "The headline claims and what they rest on; [all claims](map.md) can be zoomed, searched and clicked.",
+        "The headline claims; [all of them](map.md) can be searched, zoomed and clicked.",
         "",
     ]
     essays = [f"{collection.short(name)} <notebooks/{name}.ipynb>" for name in collection.cards]
@@ -255,6 +255,18 @@ def front(collection):
     return "\n".join(lines)
 
 
+def opening_picture(collection):
+    """The picture that the first essay opens with, leading there: lines of Markdown."""
+    name = next(iter(collection.cards))
+    first = "".join(collection.notebooks[name, "essay"]["cells"][0]["source"])
+    found = re.search(r"!\[([^\]]*)\]\(([^)]+)\)\s*\*\*(.+?)\*\*", first, re.S)
+    if found is None:
+        return []
+    alt, path, said = found.groups()
+    link = f"[![{alt}]({path.removeprefix('../')})](notebooks/{name}.ipynb)"
+    return [link, "", f"*{said}*"]
+
+
 def errata(collection):
     """What is wrong as quoted, printed or circulating, paper by paper."""
     lines = [
@@ -273,7 +285,8 @@ def errata(collection):
         for key, erratum in card.errata.items():
             evidence = erratum["evidence"]
             evidence = f"[{evidence}](claims/{evidence}.md)" if evidence in card.claims else evidence
-            lines.append(words.row([key, erratum["quoted"], erratum["corrected"], evidence]))
+            found, holds = (words.sentence(erratum[which]) for which in ("quoted", "corrected"))
+            lines.append(words.row([key, found, holds, evidence]))
         lines.append("")
     return "\n".join(lines)
 
@@ -361,7 +374,7 @@ def exercises(collection):
 def exercise_cells(notebook):
     """Questions, cells for an answer and solutions: (kind, text) with kind "text" or "code", in order.
 
-    They start with the last heading before the first cell tagged ``exercise`` and end with the last solution.
+    They start with the last heading before the first cell tagged ``exercise`` and end with the last solution or answer.
     """
     cells = notebook["cells"]
     answers = [k for k, cell in enumerate(cells) if "exercise" in cell["metadata"].get("tags", [])]
@@ -369,7 +382,7 @@ def exercise_cells(notebook):
     if not answers or not solved:
         return []
     found, first = [], answers[0] - 1
-    for number, cell in enumerate(cells[first : solved[-1] + 1], start=first):
+    for number, cell in enumerate(cells[first : max(solved[-1], answers[-1]) + 1], start=first):
         text = claim_pages.ANCHOR.sub("", claim_pages.TIED.sub(r"\1", "".join(cell["source"])))
         if cell["cell_type"] == "code":
             found.append(("code", text))
@@ -401,8 +414,13 @@ def changelog(collection):
     return "\n".join([*lines, "", "## Before", "", history, ""])
 
 
-if __name__ == "__main__":
+def main(target, *, root=ROOT):
+    """Write the tree and say how many pages it has; a card, csv or figure that cannot be used is named in one line."""
     try:
-        print(f"{len(write(sys.argv[1]))} pages")
+        print(f"{len(write(target, root=root))} pages")
     except ValueError as error:
         sys.exit(f"site stopped: {error}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

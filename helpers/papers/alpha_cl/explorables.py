@@ -19,7 +19,7 @@ def tables(rng):
 def trapped(rng, *, starts=400):
     """Share of starts that gradient flow leaves at energy zero, by depth, beside the exact basin of depth three.
 
-    The covariance is diag(1, -a, -a, -a). Flows run for a time of 30; the exact share is taken over 20,000 other starts.
+    The covariance is diag(1, -a, -a, -a). Flows run for a time of 30; the exact share is over 20,000 other starts.
 
     Returns
     -------

@@ -15,7 +15,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 BUILD = HERE.parent / "build"
-VENV, NPM, SOURCE = BUILD / "site-venv", BUILD / "site-npm", BUILD / "site-src"
+VENV, NPM, SOURCE, DOCTREES = (BUILD / f"site-{name}" for name in ("venv", "npm", "src", "doctrees"))
 PYTHON = VENV / ("Scripts" if os.name == "nt" else "bin") / "python"
 STATIC = {
     "katex/katex.min.css": "katex/dist/katex.min.css",
@@ -45,6 +45,7 @@ def main():
         subprocess.run([PYTHON, HERE / "slides.py", BUILD / "slides"], env=environment, check=True)
         return
     subprocess.run([PYTHON, HERE / "source.py", SOURCE], check=True)
+    forget_if_changed()
     environment = os.environ | {"SITE_NODE_MODULES": str(modules)}
     command = [
         PYTHON,
@@ -58,7 +59,7 @@ def main():
         "-c",
         HERE,
         "-d",
-        BUILD / "site-doctrees",
+        DOCTREES,
         SOURCE,
         options.out,
     ]
@@ -99,6 +100,18 @@ def prepare():
             print(f"setting up {folder.relative_to(HERE.parent)} (a minute or two, once)", flush=True)
             install()
             stamp.write_text(digest.hexdigest())
+
+
+def forget_if_changed():
+    """Sphinx reads again what changed; where what reads it changed, it must read everything."""
+    digest = hashlib.sha256()
+    for path in sorted([*HERE.glob("*.py"), HERE / "render_math.js", HERE / "requirements.txt"]):
+        digest.update(path.read_bytes())
+    stamp = DOCTREES / ".made-by"
+    if not stamp.exists() or stamp.read_text() != digest.hexdigest():
+        shutil.rmtree(DOCTREES, ignore_errors=True)
+        DOCTREES.mkdir(parents=True)
+        stamp.write_text(digest.hexdigest())
 
 
 def install_python():

@@ -1,4 +1,4 @@
-"""The sources of the site: pages from cards, ledgers and notebooks, links, sliders; nothing is built, no browser runs."""
+"""The sources of the site: pages from cards, ledgers and notebooks, links, sliders; no build, no browser."""
 
 import csv
 import io

@@ -20,7 +20,7 @@ document.querySelectorAll(".explorable").forEach((box) => {
     const strong = document.createElement("strong");
     strong.textContent = verdicts.join(" ");
     said.replaceChildren(...words, strong);
-    slider.setAttribute("aria-valuetext", said.textContent);
+    slider.setAttribute("aria-valuetext", said.textContent.trim());
   }
   slider.addEventListener("input", move);
   if (choice) choice.addEventListener("input", move);

@@ -18,6 +18,7 @@ setup:
 
 figures: setup ## run every notebook (NB=01: one), write figures/ and the claims ledger, print the verdicts
 	@$(BIN)/python -m helpers run $(NB)
+	@$(if $(NB),,$(PLAIN) $(BIN)/python -m helpers explorables)
 
 essays: setup ## the same for the five essays alone
 	@$(BIN)/python -m helpers run --essays $(NB)

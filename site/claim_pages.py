@@ -160,7 +160,7 @@ def browser(collection):
         cells = [
             (f'<a href="{label}.html" id="{label}">{label}</a>', label),
             (html.escape(entry["title"]), entry["title"]),
-            (name[1], name),
+            (int(name[:2]), name),
             (html.escape(card.parts[entry["part"]]["question"]), f"{name} {list(card.parts).index(entry['part']):02d}"),
             (record["kind"], record["kind"]),
             ("PASS" if verdicts.passed(record) else "<strong>FAIL</strong>", int(verdicts.passed(record))),
@@ -178,7 +178,7 @@ def browser(collection):
     table += "\n".join(rows) + "\n</tbody></table>"
     papers = [(name, f"{collection.short(name)}") for name in collection.cards]
     parts = [
-        (f"{name} {key}", f"{name[1]}: {part['question']}")
+        (f"{name} {key}", f"{int(name[:2])}: {part['question']}")
         for name, card in collection.cards.items()
         for key, part in card.parts.items()
     ]
@@ -277,11 +277,13 @@ def bibtex(collection):
             f"source: {tex(entry['source'])}}},\n}}\n"
         )
     for name, card in collection.cards.items():
+        if not card.paper["links"]:
+            continue  # what this collection says itself
         authors = " and ".join(card.paper["authors"])
         arxiv = card.paper["links"].get("arxiv")
         eprint = f"  eprint = {{{arxiv}}},\n  archiveprefix = {{arXiv}},\n" if arxiv else ""
         entries.append(
-            f"@misc{{paper-{name[1]},\n  author = {{{tex(authors)}}},\n  title = {{{{{tex(card.paper['title'])}}}}},\n{eprint}}}\n"
+            f"@misc{{paper-{int(name[:2])},\n  author = {{{tex(authors)}}},\n  title = {{{{{tex(card.paper['title'])}}}}},\n{eprint}}}\n"
         )
     return "\n".join(entries)
 

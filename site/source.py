@@ -25,6 +25,7 @@ from helpers.ledger import cards, claims, verdicts  # noqa: E402
 
 PAGES = Path(__file__).resolve().parent / "pages"
 SHORT = {
+    "00_one_loss_five_readings": "0 One loss, five readings",
     "01_spectral_clustering": "1 Spectral clustering",
     "02_alpha_cl": "2 α-CL",
     "03_mutual_information": "3 Mutual information",
@@ -89,6 +90,9 @@ class Collection:
             for place, folder in folders.items()
         }
         return {key: content for key, content in every.items() if content is not None}
+
+    def has_appendix(self, name):
+        return (name, "appendix") in self.notebooks
 
     def cells(self, label, place):
         """Text, code and printed lines of a claim's cells in the essay or the appendix; see ``claim_pages.blocks``."""
@@ -206,7 +210,7 @@ def front(collection):
         "",
     ]
     for name, card in collection.cards.items():
-        appendix = f", [appendix](notebooks/appendix/{name}.ipynb)" if card.is_essay else ""
+        appendix = f", [appendix](notebooks/appendix/{name}.ipynb)" if collection.has_appendix(name) else ""
         question = card.paper.get("question") or next(iter(card.parts.values()))["question"]
         lines.append(f"{int(name[:2])}. **[{question}](notebooks/{name}.ipynb)** *{card.paper['title']}*{appendix}")
     lines += ["", *opening_picture(collection), ""]
@@ -223,7 +227,11 @@ def front(collection):
         "",
     ]
     essays = [f"{collection.short(name)} <notebooks/{name}.ipynb>" for name in collection.cards]
-    appendices = [entry.replace("<notebooks/", "<notebooks/appendix/") for entry in essays]
+    appendices = [
+        f"{collection.short(name)} <notebooks/appendix/{name}.ipynb>"
+        for name in collection.cards
+        if collection.has_appendix(name)
+    ]
     trees = {
         "Essays": essays,
         "Appendices": appendices,
@@ -256,15 +264,13 @@ def front(collection):
 
 
 def opening_picture(collection):
-    """The picture that the first essay opens with, leading there: lines of Markdown."""
-    name = next(iter(collection.cards))
-    first = "".join(collection.notebooks[name, "essay"]["cells"][0]["source"])
-    found = re.search(r"!\[([^\]]*)\]\(([^)]+)\)\s*\*\*(.+?)\*\*", first, re.S)
-    if found is None:
-        return []
-    alt, path, said = found.groups()
-    link = f"[![{alt}]({path.removeprefix('../')})](notebooks/{name}.ipynb)"
-    return [link, "", f"*{said}*"]
+    """The first picture that an essay opens with, leading there: lines of Markdown."""
+    for name in collection.cards:
+        first = "".join(collection.notebooks[name, "essay"]["cells"][0]["source"])
+        if found := re.search(r"!\[([^\]]*)\]\(([^)]+)\)\s*\*\*(.+?)\*\*", first, re.S):
+            alt, path, said = found.groups()
+            return [f"[![{alt}]({path.removeprefix('../')})](notebooks/{name}.ipynb)", "", f"*{said}*"]
+    return []
 
 
 def errata(collection):
@@ -336,8 +342,10 @@ def recorded(collection):
     ]
     head = ["table", "what it is about", "rows", "seeds", "recorded", "device", "minutes"]
     for name in collection.cards:
-        lines += [f"## {collection.short(name)}", "", words.row(head), "|---" * len(head) + "|"]
-        for path in sorted((collection.output / "recorded" / name).glob("*.json")):
+        tables = sorted((collection.output / "recorded" / name).glob("*.json"))
+        if tables:
+            lines += [f"## {collection.short(name)}", "", words.row(head), "|---" * len(head) + "|"]
+        for path in tables:
             found = files.read_json(path)
             where = f"{{download}}`{path.stem} <{path.relative_to(collection.root).as_posix()}>`"
             row = [
@@ -358,15 +366,16 @@ def exercises(collection):
     lines = [
         "# Exercises",
         "",
-        "Six a paper, at the end of every essay, with folded solutions. In the essay each has a cell that compares your answer "
+        "Six a paper, with folded solutions. In the essay each has a cell that compares your answer "
         "with a number computed in another way.",
         "",
     ]
     moved = {"page": "exercises.md", "kept": collection.kept, "claims": collection.home, "to_claims": True}
     for name in collection.cards:
-        book = f"notebooks/{name}.ipynb"
-        lines += [f"## {collection.short(name)}", "", f"At the end of [the essay]({book}).", ""]
-        for kind, text in exercise_cells(collection.notebooks[name, "essay"]):
+        book, cells = f"notebooks/{name}.ipynb", exercise_cells(collection.notebooks[name, "essay"])
+        if cells:
+            lines += [f"## {collection.short(name)}", "", f"At the end of [the essay]({book}).", ""]
+        for kind, text in cells:
             lines += ["```python", text, "```", ""] if kind == "code" else [rebase(text, source=book, **moved), ""]
     return "\n".join(lines)
 

@@ -87,7 +87,7 @@ def dot(collection, *, headline=False):
     }
     for number, (name, card) in enumerate(collection.cards.items()):
         lines.append(
-            f'subgraph cluster_{number} {{ id="cluster-{name}"; label="{name[1]} {_words(card.paper["title"], 70)}"; color="#999999"; fontname="Helvetica"; fontsize=18;'
+            f'subgraph cluster_{number} {{ id="cluster-{name}"; label="{int(name[:2])} {_words(card.paper["title"], 70)}"; color="#999999"; fontname="Helvetica"; fontsize=18;'
         )
         for label, entry in card.claims.items():
             if label in kept:

@@ -192,7 +192,7 @@ def test_a_broken_card_stops_the_site_in_one_line_that_names_it(small, capsys):
 def test_a_figure_whose_numbers_are_gone_stops_the_site_in_one_line(collection, monkeypatch):
     shown = [("lost", "essay", ROOT / "figures" / "01_spectral_clustering", {"name": "lost"})]
     monkeypatch.setattr(collection, "figures", lambda name: shown)
-    with pytest.raises(ValueError, match="figure 'lost' of 0.*, essay: its csv or picture is not there"):
+    with pytest.raises(ValueError, match=r"figure 'lost' of 0.*, essay: its csv or picture is not there"):
         source.gallery(collection)
 
 

@@ -44,7 +44,8 @@ def main():
         environment = os.environ | {"SITE_NODE_MODULES": str(modules)}
         subprocess.run([PYTHON, HERE / "slides.py", BUILD / "slides"], env=environment, check=True)
         return
-    subprocess.run([PYTHON, HERE / "source.py", SOURCE], check=True)
+    if status := subprocess.run([PYTHON, HERE / "source.py", SOURCE]).returncode:
+        sys.exit(status)  # it has said in one line what is wrong
     forget_if_changed()
     environment = os.environ | {"SITE_NODE_MODULES": str(modules)}
     command = [
@@ -105,8 +106,8 @@ def prepare():
 def forget_if_changed():
     """Sphinx reads again what changed; where what reads it changed, it must read everything."""
     digest = hashlib.sha256()
-    for path in sorted([*HERE.glob("*.py"), HERE / "render_math.js", HERE / "requirements.txt"]):
-        digest.update(path.read_bytes())
+    for name in ("conf.py", "anchors.py", "navigation.py", "prerendered_math.py", "render_math.js", "requirements.txt"):
+        digest.update((HERE / name).read_bytes())
     stamp = DOCTREES / ".made-by"
     if not stamp.exists() or stamp.read_text() != digest.hexdigest():
         shutil.rmtree(DOCTREES, ignore_errors=True)

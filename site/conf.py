@@ -16,6 +16,7 @@ html_js_files = []
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False
+html_show_copyright = False
 # no search engine of another host, no analytics, no web fonts
 html_theme_options = {"navigation_with_keys": True, "footer_icons": []}
 nb_execution_mode = "off"

@@ -255,7 +255,7 @@ def box(explorable):
 def spoken(spec, mark):
     at, numbers, verdicts = mark[2]
     named = "; ".join(f"{one['label']} {number}" for one, number in zip(spec["series"], numbers, strict=True))
-    return html.escape(f"{spec['slider_label']} {at}: {named}. {' '.join(verdicts)}")
+    return html.escape(f"{spec['slider_label']} = {at}: {named}. {' '.join(verdicts)}")
 
 
 def page(collection):

@@ -9,7 +9,7 @@ document.querySelectorAll(".explorable").forEach((box) => {
     groups.forEach((group) => group.toggleAttribute("hidden", group.dataset.choice !== chosen));
     const [x, heights, [at, numbers, verdicts]] = data.marks[chosen][Number(slider.value)];
     rule.setAttribute("transform", `translate(${x})`);
-    const words = [document.createTextNode(`${data.label} ${at}: `)];
+    const words = [document.createTextNode(`${data.label} = ${at}: `)];
     marks.forEach((mark, k) => {
       mark.setAttribute("transform", `translate(${x} ${heights[k]})`);
       const name = document.createElement("span");

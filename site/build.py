@@ -41,7 +41,7 @@ def main():
     if options.test:
         sys.exit(test(Path(options.out)))
     if options.slides:
-        environment = os.environ | {"SITE_NODE_MODULES": str(modules)}
+        environment = os.environ | {"SITE_NODE_MODULES": str(modules), "PYTHONPATH": str(HERE.parent)}
         subprocess.run([PYTHON, HERE / "slides.py", BUILD / "slides"], env=environment, check=True)
         return
     subprocess.run([PYTHON, HERE / "source.py", SOURCE], check=True)

@@ -12,7 +12,7 @@ from helpers.figures import numbers
 from helpers.ledger import verdicts
 
 HOURS = 2
-ERRATA, LETTERS = 4, 520  # rows, and letters of all rows, that the handout has room for
+ERRATA, LETTERS = 4, 620  # rows, and letters of all rows, that the handout has room for
 LONGEST_ROW = 150  # characters of LaTeX; a longer statement is set smaller
 
 
@@ -68,7 +68,8 @@ def handout(collection, card, lesson):
         return (
             f"<h1>{page.inline(lesson.title)}</h1><p class='small'>{page.inline(card.paper['citation'])}</p>"
             f"<div class='top'>{figure}<p><b>{page.inline(lesson.message)}</b></p></div>"
-            f"<table>{rows}</table>"
+            "<table><tr><th scope='col'>claim</th><th scope='col'>statement</th><th scope='col'>verdict; would notice</th></tr>"
+            f"{rows}</table>"
             + (f"<h2>Wrong as quoted, and as it holds</h2><ul>{wrong}</ul>" if wrong else "")
             + "<p class='small'>Each claim: two computations that share no code, a threshold derived beforehand, the "
             "smallest change that the check would notice (right column, its tightest check), and a control that must "
@@ -129,7 +130,7 @@ def _row(collection, claim, page):
     long = " class='long'" if len(entry["statement"]) > LONGEST_ROW else ""
     return (
         f"<tr><td><b>{claim.label}</b> {page.inline(claim.heading)}</td><td{long}>{page.inline('$' + entry['statement'] + '$')}"
-        f"</td><td>{'PASS' if verdicts.passed(record) else 'FAIL'}; {html.escape(verdicts.resolution(tightest))}</td></tr>"
+        f"</td><td>{'PASS' if verdicts.passed(record) else 'FAIL'}; {markup.unbroken(verdicts.resolution(tightest))}</td></tr>"
     )
 
 

@@ -1,5 +1,6 @@
 """Markdown of essays and cards as HTML, its formulas rendered by KaTeX in one call of node for a whole page."""
 
+import html
 import json
 import re
 import subprocess
@@ -15,7 +16,6 @@ RENDER = Path(__file__).resolve().parent / "render_math.js"
 # A formula that waits to be rendered; characters of the private use area, which no parser reads as Markdown.
 OPEN, CLOSE = "\ue000", "\ue001"
 WAITING = re.compile(f"{OPEN}(\\d+){CLOSE}")
-LINK = re.compile(r"!?\[([^\]]*)\]\([^)\s]*\)")
 
 
 class Page:
@@ -91,13 +91,14 @@ def code(source):
     return highlight(source.strip("\n"), PythonLexer(), HtmlFormatter(noclasses=True, nobackground=True, style="xcode"))
 
 
-def plain(text):
-    """A text without mark-up, comments and tags, in one line; formulas stay as they are written.
+def unbroken(text):
+    """A text of a verdict as HTML in which no line ends inside a number or before its sign of per cent.
 
-    >>> plain("**Loss**  of <!-- = ledger:X/y/measured -->2<!-- / --> $x$")
-    'Loss of 2 $x$'
+    >>> unbroken("a < 1e-10, 3 %") == "a &lt; 1e\u201110, 3\u00a0%"
+    True
     """
-    return re.sub(r"\s+", " ", re.sub(r"<!--.*?-->|<a [^>]*></a>|[*`]{1,2}", "", LINK.sub(r"\1", text))).strip()
+    text = re.sub(r"\de-\d+", lambda found: found[0].replace("-", "\u2011"), html.escape(text))
+    return re.sub(r"(\d) %", "\\1\u00a0%", text)
 
 
 def sentences(text, most):

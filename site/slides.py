@@ -30,8 +30,8 @@ LONG = 70  # characters of LaTeX that fit one line
 # Minutes of the slides that belong to no part: title, plan, errata, exercise.
 AROUND = {"title": 2, "plan": 2, "errata": 3, "exercise": 3}
 REVEAL = ("dist/reveal.js", "dist/reveal.css", "dist/reset.css", "dist/plugin/notes.js")
-WORDS = {"setting": 55, "why": 40, "means": 45, "caption": 60}
-ERRATA, LETTERS = 5, 900  # rows, and letters of all rows, that a slide holds
+WORDS = {"setting": 55, "why": 48, "means": 45, "caption": 60}
+ERRATA, LETTERS = 5, 700  # rows, and letters of all rows, that a slide holds
 
 
 @dataclass
@@ -130,7 +130,8 @@ def claim_slide(collection, card, claim, page):
 
 def code_slide(card, lesson, cell, printed, label, page):
     claim = lesson.claims[label]
-    short = " short" if (cell + printed).count("\n") < 14 else ""
+    lines = [*cell.split("\n"), *printed.split("\n")]
+    short = " short" if len(lines) < 16 and max(map(len, lines)) < 92 else ""
     body = (
         f"{_kicker(card, claim.part, page)}<h2><b>{label}</b> How it is tested</h2><div class='listing{short}'>"
         f"{markup.code(cell)}<pre class='printed'>{_coloured(printed)}</pre></div>"
@@ -235,15 +236,10 @@ def _verdict(record):
     )
     cells = "".join(
         f"<div class='{'pass' if head == 'PASS' else 'fail' if head == 'FAIL' else 'other'}'><b>{head}</b> "
-        f"{_unbroken(text)}<br><code>{_unbroken(number)}</code></div>"
+        f"{markup.unbroken(text)}<br><code>{markup.unbroken(number)}</code></div>"
         for head, text, number in boxes
     )
     return f"<div class='verdict'>{cells}</div>"
-
-
-def _unbroken(text):
-    """Escaped, and no line ends inside a number such as 1e-10."""
-    return re.sub(r"\de-\d+", lambda found: found[0].replace("-", "\u2011"), html.escape(text))
 
 
 def _note(page, ask, claim):

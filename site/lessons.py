@@ -174,7 +174,9 @@ def exercises(stream, cells, texts):
     if first is None:
         return []
     marked = list(EXERCISE.finditer(stream))
-    before = [k for k, found in enumerate(marked) if found[1] == "1" and found.start() < stream.index(CELL.format(first))]
+    before = [
+        k for k, found in enumerate(marked) if found[1] == "1" and found.start() < stream.index(CELL.format(first))
+    ]
     starts = [found for k, found in enumerate(marked[before[-1] :]) if int(found[1]) == k + 1] if before else []
     ends = [*(found.start() for found in starts[1:]), len(stream)][: len(starts)]
     told = []
@@ -184,7 +186,9 @@ def exercises(stream, cells, texts):
         cells = CODE.findall(piece)
         question = CODE.split(piece.split("<details>")[0])[0].strip()
         cell = texts[int(cells[0])] if cells else ""
-        told.append(Exercise(int(found[1]), (found[2] or "").strip(), question, cell, answer[1].strip() if answer else ""))
+        told.append(
+            Exercise(int(found[1]), (found[2] or "").strip(), question, cell, answer[1].strip() if answer else "")
+        )
     return told
 
 

@@ -123,7 +123,9 @@ def sentences(text, most):
     text = re.sub(r"<!--.*?-->|<a [^>]*></a>", "", text)
     hidden = re.sub(r"\$\$.+?\$\$|\$[^$]+\$|\[[^\]]*\]\([^)]*\)", lambda found: _hide(kept, found[0]), text, flags=re.S)
     taken, count = [], 0
-    for sentence in re.split(r"(?<=[.?!])(?<!et al\.)(?<!e\.g\.)(?<!i\.e\.)[ \n]+(?=[*\"“(]*[A-Z\ue000])", hidden.strip()):
+    for sentence in re.split(
+        r"(?<=[.?!])(?<!et al\.)(?<!e\.g\.)(?<!i\.e\.)[ \n]+(?=[*\"“(]*[A-Z\ue000])", hidden.strip()
+    ):
         count += len(sentence.split())
         if taken and count > most:
             break

@@ -36,7 +36,9 @@ def jobs(build):
     essays = sorted((build / "site" / "notebooks").glob("[0-9]*.html"))
     sheets = sorted((build / "slides").glob("[0-9]*_*_*.html"))
     sheets = [path for path in sheets if path.stem.endswith(("_handout", "_homework", "_solutions"))]
-    return [(path, f"{path.stem}.pdf", PLAIN) for path in essays] + [(path, f"{path.stem}.pdf", SHEET) for path in sheets]
+    return [(path, f"{path.stem}.pdf", PLAIN) for path in essays] + [
+        (path, f"{path.stem}.pdf", SHEET) for path in sheets
+    ]
 
 
 def print_all(listed, target):

@@ -7,6 +7,7 @@ most 25 slides. Speaker notes (press S) say which minutes a slide has and what t
 """
 
 import html
+import itertools
 import os
 import re
 import shutil
@@ -144,8 +145,10 @@ def code_slide(card, lesson, cell, printed, label, page):
 def picture_slide(collection, card, lesson, figure, label, part, page):
     caption, alt = _caption(collection, card.name, figure), _alt(collection, card.name, figure)
     claim = lesson.claims.get(label)
-    heading = f"<b>{label}</b> {page.inline(claim.heading)}" if claim else page.inline(
-        card.parts[part]["question"] if part else lesson.title
+    heading = (
+        f"<b>{label}</b> {page.inline(claim.heading)}"
+        if claim
+        else page.inline(card.parts[part]["question"] if part else lesson.title)
     )
     shown = re.split(r"(?=\*?(?:A|What a|The) ske?ptic)", caption)[0]
     body = (
@@ -175,7 +178,9 @@ def errata_slide(card, lesson, page):
         f"<td>{html.escape(erratum['evidence'])}</td></tr>"
         for _, erratum in sorted(rows, key=lambda row: list(card.errata).index(row[0]))
     )
-    head = "<tr><th scope='col'>as quoted or read</th><th scope='col'>as it holds</th><th scope='col'>shown by</th></tr>"
+    head = (
+        "<tr><th scope='col'>as quoted or read</th><th scope='col'>as it holds</th><th scope='col'>shown by</th></tr>"
+    )
     body = f"<h2>What is wrong as quoted, and what is right</h2><table>{head}{cells}</table>"
     more = len(card.errata) - len(rows)
     body += f"<p class='small'>{more} more stand at the end of the essay.</p>" if more else ""
@@ -198,10 +203,10 @@ def exercise_slide(lesson, page):
 
 # -- pieces ----------------------------------------------------------------------------------------------------
 def in_lines(statement):
-    """A statement of several formulas, parted by ``\\quad``, with each on a line of its own where it is long.
+    r"""A statement of several formulas, parted by ``\quad``, with each on a line of its own where it is long.
 
     >>> in_lines(r"a = b,\quad c")
-    'a = b,\\\\quad c'
+    'a = b,\\quad c'
     """
     pieces, depth, start = [], 0, 0
     for found in re.finditer(r"\\[{}]|[{}]|\\qquad|\\quad", statement):
@@ -297,7 +302,7 @@ def timetable(slides, parts):
         else:
             edges.append(edges[-1] + inside * parts[slide.part]["minutes"] / weight / count[slide.part])
     whole = [round(edge) for edge in edges]
-    return list(zip(whole, whole[1:], strict=False))
+    return list(itertools.pairwise(whole))
 
 
 def render(slides, parts, title, page, modules):

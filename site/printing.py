@@ -41,7 +41,7 @@ def jobs(build):
     ]
 
 
-def print_all(listed, target):
+def print_all(listed, target, browser):
     """Print pages and count theirs.
 
     Parameters
@@ -49,6 +49,7 @@ def print_all(listed, target):
     listed : list of tuple
         As ``jobs`` returns them.
     target : path-like
+    browser : playwright.sync_api.Browser
 
     Returns
     -------
@@ -62,17 +63,14 @@ def print_all(listed, target):
     """
     target, counts = Path(target), {}
     target.mkdir(parents=True, exist_ok=True)
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    with sync_playwright() as tool:
-        browser = tool.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        page = browser.new_page()
-        for path, name, options in listed:
-            page.goto(path.resolve().as_uri())
-            page.add_style_tag(content=PAPER)
-            page.evaluate(OPENED)
-            page.pdf(path=str(target / name), outline=True, tagged=True, print_background=True, **options)
-            counts[name] = len(PdfReader(target / name).pages)
-        browser.close()
+    page = browser.new_page()
+    for path, name, options in listed:
+        page.goto(path.resolve().as_uri())
+        page.add_style_tag(content=PAPER)
+        page.evaluate(OPENED)
+        page.pdf(path=str(target / name), outline=True, tagged=True, print_background=True, **options)
+        counts[name] = len(PdfReader(target / name).pages)
+    page.close()
     long = [f"{name} has {count} pages" for name, count in counts.items() if ONE_PAGE in name and count != 1]
     if long:
         raise ValueError(f"{', '.join(long)}, expected 1")
@@ -81,15 +79,20 @@ def print_all(listed, target):
 
 def main():
     start = time.monotonic()
-    if shutil.which("chromium") is None and shutil.which("chromium-browser") is None:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
         sys.exit("pdf stopped: chromium is missing; install it and run the command again")
     for folder, command in (("site", "make site"), ("slides", "make slides")):
         if not (BUILD / folder).is_dir():
             sys.exit(f"pdf stopped: build/{folder} is not there; {command} builds it")
-    try:
-        counts = print_all(jobs(BUILD), BUILD / "pdf")
-    except ValueError as error:
-        sys.exit(f"pdf stopped: {error}")
+    with sync_playwright() as tool:
+        browser = tool.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        try:
+            counts = print_all(jobs(BUILD), BUILD / "pdf", browser)
+        except ValueError as error:
+            sys.exit(f"pdf stopped: {error}")
+        finally:
+            browser.close()
     size = sum(path.stat().st_size for path in (BUILD / "pdf").iterdir()) / 1e6
     print("\n".join(f"build/pdf/{name}: {count} page{'s' * (count > 1)}" for name, count in counts.items()))
     print(f"{len(counts)} files, {size:.0f} MB, {time.monotonic() - start:.0f} s")

@@ -29,7 +29,7 @@ HERE = Path(__file__).resolve().parent
 MOST, MINUTES = 25, 45
 LONG = 70  # characters of LaTeX that fit one line
 # Minutes of the slides that belong to no part: title, plan, errata, exercise.
-AROUND = {"title": 2, "plan": 2, "errata": 3, "exercise": 3}
+AROUND = {"title": 2, "plan": 2, "errata": 2, "exercise": 4}
 REVEAL = ("dist/reveal.js", "dist/reveal.css", "dist/reset.css", "dist/plugin/notes.js")
 WORDS = {"setting": 55, "why": 48, "means": 45, "caption": 60}
 ERRATA, LETTERS = 5, 700  # rows, and letters of all rows, that a slide holds
@@ -110,8 +110,7 @@ def part_slide(card, lesson, part, page):
     own = [claim for claim in lesson.claims.values() if claim.part == part]
     listed = "".join(f"<li><b>{claim.label}</b> {page.inline(claim.heading)}</li>" for claim in own)
     body = f"<h1>{page.inline(question)}</h1><p>{page.inline(setting)}</p>" + (f"<ul>{listed}</ul>" if own else "")
-    asked = next((claim.predict for claim in own if claim.predict and not claim.shown), "")
-    note = f"Let the room answer the question before you do. {page.inline(asked)}"
+    note = f"Let the room answer before you do: {page.inline(question)}"
     return Slide("part", body, note, part)
 
 
@@ -132,10 +131,10 @@ def claim_slide(collection, card, claim, page):
 def code_slide(card, lesson, cell, printed, label, page):
     claim = lesson.claims[label]
     lines = [*cell.split("\n"), *printed.split("\n")]
-    short = " short" if len(lines) < 16 and max(map(len, lines)) < 92 else ""
+    size = min(20, int(1120 / (0.61 * max(map(len, lines)))), int(520 / (1.45 * len(lines))))
     body = (
-        f"{_kicker(card, claim.part, page)}<h2><b>{label}</b> How it is tested</h2><div class='listing{short}'>"
-        f"{markup.code(cell)}<pre class='printed'>{_coloured(printed)}</pre></div>"
+        f"{_kicker(card, claim.part, page)}<h2><b>{label}</b> How it is tested</h2><div class='listing' "
+        f"style='font-size: {size}px'>{markup.code(cell)}<pre class='printed'>{_coloured(printed)}</pre></div>"
     )
     attempt = f"Then edit it live: {claim.attempt}" if claim.attempt else ""
     note = "Ask which line could not fail, if any, and what each control breaks. " + page.inline(attempt)
@@ -150,19 +149,19 @@ def picture_slide(collection, card, lesson, figure, label, part, page):
         if claim
         else page.inline(card.parts[part]["question"] if part else lesson.title)
     )
-    shown = re.split(r"(?=\*?(?:A|What a|The) ske?ptic)", caption)[0]
+    shown = re.split(r"(?=\*?(?:A|What a|The) skeptic)", caption)[0]
     body = (
         (_kicker(card, part, page) if claim else "")
         + f"<h2>{heading}</h2><img src='figures/{figure}.png' alt='{html.escape(alt, quote=True)}'>"
         + f"<p class='caption'>{page.inline(markup.sentences(shown, WORDS['caption']))}</p>"
     )
-    sceptic = re.search(r"(?:A|What a|The) ske?ptic[^.?!]*[.?!]?.*", caption, re.S)
-    first = "Cover the caption. What do you see, and what would a sceptic ask? "
-    ask = "" if claim is None or claim.shown else claim.predict
-    note = page.inline(f"{ask} ") + first + page.inline(sceptic[0] if sceptic else "")
+    skeptic = re.search(r"(?:A|What a|The) skeptic[^.?!]*[.?!]?.*", caption, re.S)
+    asked = ["" if claim is None or claim.shown else claim.predict]
+    asked += ["Cover the caption. What do you see, and what would a skeptic ask?", skeptic[0] if skeptic else ""]
     if claim is not None and not claim.shown:
-        note += f" {page.inline(markup.sentences(claim.means, WORDS['means']))}"
-    return Slide("picture", body, note.strip(), part)
+        asked.append(markup.sentences(claim.means, WORDS["means"]))
+    note = " ".join(page.inline(one) for one in asked if one)
+    return Slide("picture", body, note, part)
 
 
 def errata_slide(card, lesson, page):
@@ -198,7 +197,7 @@ def exercise_slide(lesson, page):
         f"<h2>Your turn</h2><ol>{asked}</ol><p class='small'>All six exercises, two hours, are the homework. Every cell "
         "of the notebook can be edited and run again.</p>"
     )
-    return Slide("exercise", body, f"Five minutes with a pencil, then compare in pairs. {page.inline(answers)}")
+    return Slide("exercise", body, f"Three minutes with a pencil, then compare in pairs. {page.inline(answers)}")
 
 
 # -- pieces ----------------------------------------------------------------------------------------------------

@@ -71,9 +71,10 @@ def handout(collection, card, lesson):
             "<table><tr><th scope='col'>claim</th><th scope='col'>statement</th><th scope='col'>verdict; would notice</th></tr>"
             f"{rows}</table>"
             + (f"<h2>Wrong as quoted, and as it holds</h2><ul>{wrong}</ul>" if wrong else "")
-            + "<p class='small'>Each claim: two computations that share no code, a threshold derived beforehand, the "
-            "smallest change that the check would notice (right column, its tightest check), and a control that must "
-            f"fail. {held} of {total} claims of essay and appendix hold. <code>make claim ID={next(iter(lesson.claims))}"
+            + "<p class='small'>Each claim: two computations that share no code that could hide a common error, a threshold "
+            "derived beforehand, the smallest change that the check would notice (right column, its tightest check), and "
+            "controls that must fail (of a counterexample: the repaired statement, which must hold). "
+            f"{held} of {total} claims of essay and appendix hold. <code>make claim ID={next(iter(lesson.claims))}"
             f"</code> reruns one; <code>notebooks/{card.name}.ipynb</code> is the essay.</p>"
         )
 
@@ -92,7 +93,7 @@ def homework(card, lesson):
         )
         return (
             f"<h1>Homework: {page.inline(lesson.title)}</h1><p class='small'>{page.inline(card.paper['citation'])}</p>"
-            f"<p>Two hours, {len(lesson.exercises)} exercises of about {each} minutes. Pencil first; then enter your answer "
+            f"<p>{HOURS} hours, {len(lesson.exercises)} exercises of about {each} minutes. Pencil first; then enter your answer "
             f"in the cell of the exercise at the end of <code>notebooks/{card.name}.ipynb</code>, which compares it with a "
             "value that it computes in another way. Ids such as "
             f"{next(iter(lesson.claims))} are statements of that notebook and of its appendix.</p>{asked}"

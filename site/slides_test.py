@@ -15,6 +15,7 @@ import pytest
 import slides
 import source
 from playwright.sync_api import sync_playwright
+from pypdf import PdfReader
 
 DECKS = slides.HERE.parent / "build" / "slides"
 COLLECTION = source.Collection()
@@ -184,6 +185,8 @@ def test_a_handout_is_one_page_and_homework_has_six_exercises(tmp_path, browser)
     assert len(counts) == 3 * len(ESSAYS)
     assert {count for name, count in counts.items() if printing.ONE_PAGE in name} == {1}
     assert max(counts.values()) <= 4
+    sheets = {tuple(round(side) for side in PdfReader(tmp_path / name).pages[0].mediabox[2:]) for name in counts}
+    assert sheets <= {(595, 842), (596, 842), (595, 841)}  # A4 in points
     for name in ESSAYS:
         for kind in ("homework", "solutions"):
             text = (DECKS / f"{name}_{kind}.html").read_text(encoding="utf-8")

@@ -21,11 +21,23 @@ PAPER = """
   .copybtn, footer { display: none !important }
   .page, .main, .content, .article-container { display: block !important; width: auto !important; max-width: none !important;
     padding: 0 !important; margin: 0 !important }
-  article { font-size: 10.5pt } img, .math, pre, table { break-inside: avoid } h1, h2, h3, h4 { break-after: avoid }
-  pre { white-space: pre-wrap; overflow-wrap: anywhere } .math { overflow: visible !important }
+  article { font-size: 10.5pt } img, .math, pre, tr { break-inside: avoid } h1, h2, h3, h4 { break-after: avoid }
+  article pre { font-size: 7.6pt !important; line-height: 1.4 }
+  pre { white-space: pre-wrap; overflow-wrap: anywhere }
+  .math, .katex-display, .katex-display > .katex { overflow: visible !important }
 }
 """
 OPENED = "() => document.querySelectorAll('details:not(.hide)').forEach((one) => { one.open = true })"
+# A formula wider than the column is set smaller; returns what is still too wide.
+FITTED = """() => {
+  const wide = () => [...document.querySelectorAll(".math, .katex-display")].filter((one) => one.scrollWidth > one.clientWidth + 1);
+  for (const one of wide()) {
+    const size = parseFloat(getComputedStyle(one).fontSize);
+    one.style.fontSize = `${(0.98 * size * one.clientWidth) / one.scrollWidth}px`;
+  }
+  return wide().map((one) => one.textContent.trim().slice(0, 60));
+}"""
+COLUMN = {"width": round(178 / 25.4 * 96), "height": 1000}  # A4 less its margins, in pixels
 PLAIN = {"format": "A4", "margin": {side: "16mm" for side in ("top", "bottom", "left", "right")}}
 SHEET = {"prefer_css_page_size": True}
 ONE_PAGE = "_handout"
@@ -59,15 +71,18 @@ def print_all(listed, target, browser):
     Raises
     ------
     ValueError
-        If a handout has more than one page; the message names it and says how many.
+        If a handout has more than one page, or a formula stays wider than the page; the message names it.
     """
     target, counts = Path(target), {}
     target.mkdir(parents=True, exist_ok=True)
-    page = browser.new_page()
+    page = browser.new_page(viewport=COLUMN)
+    page.emulate_media(media="print")
     for path, name, options in listed:
         page.goto(path.resolve().as_uri())
         page.add_style_tag(content=PAPER)
         page.evaluate(OPENED)
+        if wide := page.evaluate(FITTED):
+            raise ValueError(f"{name}: a formula is wider than the page, {wide[0]!r}")
         page.pdf(path=str(target / name), outline=True, tagged=True, print_background=True, **options)
         counts[name] = len(PdfReader(target / name).pages)
     page.close()

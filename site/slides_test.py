@@ -207,6 +207,21 @@ def test_a_handout_of_two_pages_is_refused(tmp_path, browser):
         printing.print_all([(long, f"{name}.pdf", printing.SHEET)], tmp_path, browser)
 
 
+def test_a_formula_wider_than_the_page_is_set_smaller(tmp_path, browser):
+    built = markup.Page()
+    body = "<body class='homework'>" + built.display("+".join(["x"] * 60)) + "<p>after</p>"
+    sheet = built.finish(handouts.PAGE.replace('<body class="KIND">BODY', body), os.environ["SITE_NODE_MODULES"])
+    wide = tmp_path / "01_wide.html"
+    wide.write_text(sheet.replace("<head>", f'<head><base href="{DECKS.as_uri()}/">'), encoding="utf-8")
+    page = browser.new_page(viewport=printing.COLUMN)
+    page.goto(wide.as_uri())
+    formula = page.locator(".katex-display")
+    assert formula.evaluate("(one) => one.scrollWidth > 1.5 * one.clientWidth")
+    assert page.evaluate(printing.FITTED) == []
+    assert formula.evaluate("(one) => one.scrollWidth <= one.clientWidth + 1")
+    page.close()
+
+
 def test_examples_in_the_modules_hold():
     for module in (markup, slides, handouts):
         assert doctest.testmod(module).failed == 0

@@ -132,7 +132,8 @@ def _tell(stream, cells, texts, lesson, card):
         name = anchor[1] if anchor else None
         if name and name.startswith("part-"):
             part, label = name.removeprefix("part-"), None
-            lesson.settings[part] = re.sub(r"^#.*$", "", piece[anchor.end() :], flags=re.M).split("\ue002")[0].strip()
+            told = re.sub(r"^#.*$", "", piece[anchor.end() :].lstrip("\n"), count=1, flags=re.M)
+            lesson.settings[part] = re.split(r"^#|\ue002", told, maxsplit=1, flags=re.M)[0].strip()
             lesson.steps.append(("part", part))
         elif name in headline and name not in lesson.claims:
             label = name

@@ -31,7 +31,7 @@ LONG = 70  # characters of LaTeX that fit one line
 # Minutes of the slides that belong to no part: title, plan, errata, exercise.
 AROUND = {"title": 2, "plan": 2, "errata": 2, "exercise": 4}
 REVEAL = ("dist/reveal.js", "dist/reveal.css", "dist/reset.css", "dist/plugin/notes.js")
-WORDS = {"setting": 55, "why": 48, "means": 45, "caption": 60}
+WORDS = {"setting": 55, "why": 48, "means": 45, "caption": 60, "item": 45}
 ERRATA, LETTERS = 5, 700  # rows, and letters of all rows, that a slide holds
 
 
@@ -62,10 +62,12 @@ def deck(collection, name, page):
     Raises
     ------
     ValueError
-        If there are more than ``MOST``; the message says how many and names the essay.
+        If there are more than ``MOST`` though every claim that a picture shows has lost its own slide; the message
+        says how many and names the essay.
     """
     card = collection.cards[name]
     lesson = lessons.read(collection.root / "notebooks" / f"{name}.ipynb", card)
+    shorten(lesson, others=4 - (not card.errata))
     slides = [title_slide(card, lesson, page, collection), plan_slide(card, lesson, page)]
     for kind, *told in lesson.steps:
         if kind == "part":
@@ -82,6 +84,16 @@ def deck(collection, name, page):
     if len(slides) > MOST:
         raise ValueError(f"{name}: {len(slides)} slides, expected at most {MOST}; tag fewer cells `slide`")
     return slides
+
+
+def shorten(lesson, *, others):
+    """Where there would be too many slides, claims lose theirs, the last first, if a picture shows them anyway."""
+    steps = [step for step in lesson.steps if step[0] != "claim"]
+    pictured = [step[2] for step in steps if step[0] == "figure"]
+    shown = [claim for claim in lesson.claims.values() if claim.shown]
+    spare = [claim for claim in shown if claim.label in pictured]
+    for claim in spare[::-1][: max(0, others + len(steps) + len(shown) - MOST)]:
+        claim.shown = False
 
 
 # -- the slides, in the order of the story ---------------------------------------------------------------------
@@ -106,10 +118,12 @@ def plan_slide(card, lesson, page):
 
 def part_slide(card, lesson, part, page):
     question = card.parts[part]["question"]
-    setting = markup.sentences(re.split(r"\*\*[A-Z]\w+\.\*\*", lesson.settings[part])[0], WORDS["setting"])
+    told, *items = re.split(r"^- ", re.split(r"\*\*[A-Z]\w+\.\*\*", lesson.settings[part])[0], flags=re.M)
     own = [claim for claim in lesson.claims.values() if claim.part == part]
-    listed = "".join(f"<li><b>{claim.label}</b> {page.inline(claim.heading)}</li>" for claim in own)
-    body = f"<h1>{page.inline(question)}</h1><p>{page.inline(setting)}</p>" + (f"<ul>{listed}</ul>" if own else "")
+    listed = [f"<b>{claim.label}</b> {page.inline(claim.heading)}" for claim in own]
+    listed = listed or [page.inline(markup.sentences(item, WORDS["item"])) for item in items]
+    body = f"<h1>{page.inline(question)}</h1><p>{page.inline(markup.sentences(told, WORDS['setting']))}</p>"
+    body += f"<ul>{''.join(f'<li>{one}</li>' for one in listed)}</ul>" if listed else ""
     note = f"Let the room answer before you do: {page.inline(question)}"
     return Slide("part", body, note, part)
 

@@ -149,6 +149,20 @@ def test_a_lecture_takes_its_minutes(name):
     assert min(last - first for first, last in times) >= 1
 
 
+def test_too_many_slides_take_away_those_of_claims_that_a_picture_shows(monkeypatch):
+    name = ESSAYS[0]
+    before = [slide.body for slide in slides.deck(COLLECTION, name, markup.Page()) if slide.kind == "claim"]
+    monkeypatch.setattr(slides, "MOST", len(slides.deck(COLLECTION, name, markup.Page())) - 2)
+    told = slides.deck(COLLECTION, name, markup.Page())
+    assert len(told) == slides.MOST
+    pictured = " ".join(slide.body for slide in told if slide.kind == "picture")
+    labels = [re.search(r"<h2><b>([^<]+)</b>", body)[1] for body in before]
+    kept = [re.search(r"<h2><b>([^<]+)</b>", slide.body)[1] for slide in told if slide.kind == "claim"]
+    lost = [label for label in labels if label not in kept]
+    assert len(lost) == 2
+    assert all(f"<b>{label}</b>" in pictured for label in lost)
+
+
 def test_too_many_slides_are_refused(monkeypatch):
     monkeypatch.setattr(slides, "MOST", 10)
     with pytest.raises(ValueError, match=rf"{ESSAYS[0]}: \d+ slides, expected at most 10; tag fewer cells `slide`"):

@@ -197,10 +197,10 @@ def test_a_figure_whose_numbers_are_gone_stops_the_site_in_one_line(collection, 
 
 
 # -- sliders ----------------------------------------------------------------------------------------------
-def test_every_paper_has_a_slider_whose_claim_is_on_a_card(collection):
+def test_each_of_the_five_papers_has_a_slider_whose_claim_is_on_a_card(collection):
     found = explorables.load(ROOT)
-    papers = {name for name, card in collection.cards.items() if card.is_essay}
-    assert {collection.home[one.spec["claim"]] for one in found} == papers
+    papers = {name for name in source.SHORT if collection.cards[name].is_essay}
+    assert {collection.home[one.spec["claim"]] for one in found} >= papers
     for one in found:
         drawing, marks = explorables.picture(one)
         assert drawing.count('class="mark') == len(one.spec["series"])

@@ -8,7 +8,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 PLAIN := env -u PROFILE -u SEED -u OUTPUT -u REDRAW -u STRICT
 
 .DEFAULT_GOAL := help
-.PHONY: site slides site-test help setup figures store record full claims claim lab test slow-test quick-test bench clean
+.PHONY: site slides site-test help setup figures essays store record full claims claim lab test slow-test quick-test bench clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -18,6 +18,9 @@ setup:
 
 figures: setup ## run every notebook (NB=01: one), write figures/ and the claims ledger, print the verdicts
 	@$(BIN)/python -m helpers run $(NB)
+
+essays: setup ## the same for the five essays alone
+	@$(BIN)/python -m helpers run --essays $(NB)
 
 full: setup ## the same in the full profile, on the GPU if there is one; writes to build/full-0 (TABLE=...: record it first)
 	@$(if $(TABLE),PROFILE=full $(BIN)/python -m helpers record $(TABLE) $(if $(DATA),--data $(DATA)) $(AGAIN))

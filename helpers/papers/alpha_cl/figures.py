@@ -10,11 +10,11 @@ from .tables import _fashion_reading as fashion
 BLUE, ORANGE, GREEN, PINK, YELLOW, SKY, BLACK = COLOURS
 
 
-def line_or_plane(data, frozen, live, shares, tied):
+def line_or_plane(data, frozen, live, learned, covariance):
     """Three scatter plots, (n, 2) each: the data, outputs under frozen weights, outputs under live ones.
 
-    ``shares`` (d,): share of every direction in the live map, largest first; ``tied`` (d,): the eigenvalue of the live
-    covariance along it. They go into the columns alone.
+    ``learned`` (m, d) is the live map, ``covariance`` (d, d) the contrastive covariance under its weights: the share of
+    every direction of the map, and the covariance along it, go into the columns alone.
     """
     fig, axes = plt.subplots(1, 3, figsize=(9.6, 3.3), layout="constrained")
     panels = {"data": data, "frozen": frozen, "live": live}
@@ -26,8 +26,11 @@ def line_or_plane(data, frozen, live, shares, tied):
         kind = "coordinate" if name == "data" else "output"
         ax.set(xlabel=f"{kind} 1", ylabel=f"{kind} 2")
     pieces = [{"panel": name} | dict(zip("xy", _plain(points).T, strict=True)) for name, points in panels.items()]
-    pieces.append({"panel": "share and eigenvalue", "x": _plain(shares), "y": _plain(tied)})
-    pieces.append({"panel": "directions learned", "x": [(_plain(shares) > 1e-4).sum()], "y": 0.0})
+    _, size, along = np.linalg.svd(_plain(learned))
+    pieces.append(
+        {"panel": "share and eigenvalue", "x": size**2, "y": (along @ _plain(covariance) @ along.T).diagonal()}
+    )
+    pieces.append({"panel": "directions learned", "x": [(size**2 > 1e-4).sum()], "y": 0.0})
     return fig, long_format.columns(pieces)
 
 

@@ -163,7 +163,9 @@ def test_a_piece_of_a_cell_is_replaced_once_or_refused(monkeypatch):
     wrong = Fault(
         "two is three", CELL, piece="1.0, 2.0, tol", replacement="1.0, 3.0, tol", notebook="96_piece", claim="T-1"
     )
-    assert not run_with(wrong, monkeypatch)["holds"]
+    record = run_with(wrong, monkeypatch)
+    assert not record["holds"]
+    assert [check["name"] for check in record["checks"]] == ["claim"]  # the block that has the piece, alone
     for piece, times in (("1.0 + 1.0", 3), ("7", 0)):
         said = f"{piece!r} occurs {times} times in the cells of T-1, expected once"
         with pytest.raises(ValueError, match=re.escape(said)):

@@ -8,7 +8,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 PLAIN := env -u PROFILE -u SEED -u OUTPUT -u REDRAW -u STRICT
 
 .DEFAULT_GOAL := help
-.PHONY: site slides site-test help setup figures essays store record full claims claim lab test slow-test quick-test bench clean
+.PHONY: site slides pdf site-test paper help setup figures essays store record full claims claim lab test slow-test quick-test bench clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -35,23 +35,26 @@ claim: setup ## explain one claim and run its cells: make claim ID=SC-T1
 lab: setup ## open the notebooks in JupyterLab
 	@$(BIN)/python -m helpers lab
 
-test: setup ## lint, quick unit tests, every notebook against its stored outputs, ledger and figure data against the stored ones
+test: setup ## lint, unit tests, every notebook against its stored outputs, ledger and figure data against the stored ones
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(PLAIN) $(ONE_THREAD) $(BIN)/pytest -q -n 2 -m "not slow"
+	@$(PLAIN) $(ONE_THREAD) $(BIN)/pytest -q -n 2 --dist worksteal
 	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && \
 	$(PLAIN) STRICT=1 OUTPUT="$$fresh" PYTHONPATH="$(CURDIR)" $(ONE_THREAD) $(BIN)/pytest -q -p no:cacheprovider \
 	    --nbval --nbval-current-env --nbval-sanitize-with=notebooks/sanitize.cfg --nbval-cell-timeout=600 -n 2 --dist loadfile notebooks && \
 	$(PLAIN) $(BIN)/python -m helpers compare figures "$$fresh"
 
-slow-test: setup ## the tests that take minutes: wrong formulas that claims must notice, claims in any order, processes, rows of tables
-	@$(PLAIN) $(ONE_THREAD) $(BIN)/pytest -q -n 2 -m slow
+slow-test: setup ## of the unit tests those that take minutes: wrong formulas, claims in any order, processes, rows of tables
+	@$(PLAIN) $(ONE_THREAD) $(BIN)/pytest -q -n 2 --dist worksteal -m slow
 
 quick-test: setup ## the unit tests that take seconds (no notebook is run)
 	@$(PLAIN) $(ONE_THREAD) $(BIN)/pytest -q -n 2 -m "not slow"
 
 store: setup ## (maintainers) run, redraw every figure, and rewrite the outputs stored in the notebooks
 	@$(BIN)/python -m helpers store $(NB)
+
+paper: setup ## lay out a new paper with one example claim and store its first run: make paper NAME=06_short_name
+	@$(BIN)/python -m helpers paper "$(NAME)" && $(BIN)/python -m helpers store "$(NAME)"
 
 record: setup ## record a longer table, resuming what is there (AGAIN=--again: anew): make record TABLE=kernel_infonce_digits
 	@$(BIN)/python -m helpers record $(TABLE) $(if $(DATA),--data $(DATA)) $(AGAIN)
@@ -62,8 +65,11 @@ bench: setup ## measure ours beside its peers (QUICK=--quick: small sizes only);
 site: ## build the static site into build/site (needs Node.js and graphviz)
 	@$(PYTHON) site/build.py
 
-slides: ## build a deck of slides for every essay into build/slides (needs Node.js and graphviz)
+slides: ## build a deck, a handout and homework for every essay into build/slides (needs Node.js and graphviz)
 	@$(PYTHON) site/build.py --slides
+
+pdf: ## print essays, handouts and homework as PDF into build/pdf (after make site and make slides; needs Chromium)
+	@$(PYTHON) site/build.py --pdf
 
 site-test: ## look at the built site and slides in headless Chromium
 	@$(PYTHON) site/build.py --test

@@ -30,6 +30,7 @@ def main():
     parser = argparse.ArgumentParser(description="Build the site into build/site.")
     parser.add_argument("--out", default=str(BUILD / "site"), help="folder of the finished site")
     parser.add_argument("--slides", action="store_true", help="build the slides into build/slides instead")
+    parser.add_argument("--pdf", action="store_true", help="print what was built into build/pdf, by headless Chromium")
     parser.add_argument("--test", action="store_true", help="look at what was built, in headless Chromium")
     options = parser.parse_args()
     for tool, remedy in (("node", "install Node.js 20 or newer"), ("npm", "install npm"), ("dot", "install graphviz")):
@@ -38,10 +39,12 @@ def main():
     prepare()
     start = time.monotonic()
     modules = NPM / "node_modules"
+    if options.pdf:
+        sys.exit(subprocess.run([PYTHON, HERE / "printing.py"]).returncode)
     if options.test:
         sys.exit(test(Path(options.out)))
     if options.slides:
-        environment = os.environ | {"SITE_NODE_MODULES": str(modules)}
+        environment = os.environ | {"SITE_NODE_MODULES": str(modules), "PYTHONPATH": str(HERE.parent)}
         subprocess.run([PYTHON, HERE / "slides.py", BUILD / "slides"], env=environment, check=True)
         return
     subprocess.run([PYTHON, HERE / "source.py", SOURCE], check=True)
@@ -81,8 +84,11 @@ def test(site):
     if not (site / "index.html").exists():
         sys.exit(f"site stopped: {site} is not there; make site builds it")
     status = subprocess.run([PYTHON, HERE / "checks.py", site]).returncode
-    command = [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", HERE, HERE / "browser_test.py"]
-    return subprocess.run(command).returncode or status
+    environment = os.environ | {"SITE_NODE_MODULES": str(NPM / "node_modules"), "PYTHONPATH": str(HERE.parent)}
+    for name in ("browser_test.py", "slides_test.py"):  # each starts a browser of its own
+        command = [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", HERE, HERE / name]
+        status = subprocess.run(command, env=environment).returncode or status
+    return status
 
 
 def prepare():

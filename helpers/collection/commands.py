@@ -87,6 +87,7 @@ def main(arguments=None):
         command = commands.add_parser(name, help=about)
         command.add_argument("notebook", nargs="?", default="", help="start of its name")
         command.add_argument("--essays", action="store_true", help="leave the appendices out")
+    commands.add_parser("paper", help="lay out a new paper").add_argument("name", help="such as 06_short_name")
     commands.add_parser("claims", help="print the stored ledger")
     commands.add_parser("claim", help="explain one claim and run its cells").add_argument("id", nargs="?", default="")
     commands.add_parser("lab", help="open the notebooks; further options are JupyterLab's")
@@ -100,6 +101,11 @@ def main(arguments=None):
     try:
         if options.command in ("run", "store"):
             return run(options.notebook, essays=options.essays, store=options.command == "store")
+        if options.command == "paper":
+            from . import new_paper
+
+            print("\n".join(str(path.relative_to(runtime.ROOT)) for path in new_paper.lay_out(options.name)))
+            return 0
         if options.command == "claim":
             from . import explain
 

@@ -267,6 +267,7 @@ FAULTS = [
     cell("period three", "MM-X5", "one, two, three = ", "one, three, two = "),
     function("S without its negative part", f"{MODEL}.contrastive_cross_covariance", positive_pairs_alone, "MM-M1"),
     cell("K^2.8 for K^3", "MM-E74", "(3, 2.8, 2.5)", "(2.8, 2.8, 2.5)"),
+    cell("right pairs like wrong ones", "MM-T1c", "[trace**2 + 3, trace**2]", "[trace**2, trace**2]"),
     cell("1 for 1-p", "MM-T1p", "found = coefficient.value, 1 - p,", "found = coefficient.value, 1.0,"),
     cell("noise without the signal", "MM-E84", "trace = np.array([r + s.sum()", "trace = np.array([s.sum()"),
     cell("two colours", "MM-X2", "[clashes(k, 3) for k in lengths]", "[clashes(k, 2) for k in lengths]"),

@@ -35,17 +35,17 @@ claim: setup ## explain one claim and run its cells: make claim ID=SC-T1
 lab: setup ## open the notebooks in JupyterLab
 	@$(BIN)/python -m helpers lab
 
-test: setup ## lint, quick unit tests, every notebook against its stored outputs, ledger and figure data against the stored ones
+test: setup ## lint, unit tests, every notebook against its stored outputs, ledger and figure data against the stored ones
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(PLAIN) $(ONE_THREAD) $(BIN)/pytest -q -n 2 -m "not slow"
+	@$(PLAIN) $(ONE_THREAD) $(BIN)/pytest -q -n 2 --dist worksteal
 	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && \
 	$(PLAIN) STRICT=1 OUTPUT="$$fresh" PYTHONPATH="$(CURDIR)" $(ONE_THREAD) $(BIN)/pytest -q -p no:cacheprovider \
 	    --nbval --nbval-current-env --nbval-sanitize-with=notebooks/sanitize.cfg --nbval-cell-timeout=600 -n 2 --dist loadfile notebooks && \
 	$(PLAIN) $(BIN)/python -m helpers compare figures "$$fresh"
 
-slow-test: setup ## the tests that take minutes: wrong formulas that claims must notice, claims in any order, processes, rows of tables
-	@$(PLAIN) $(ONE_THREAD) $(BIN)/pytest -q -n 2 -m slow
+slow-test: setup ## of the unit tests those that take minutes: wrong formulas, claims in any order, processes, rows of tables
+	@$(PLAIN) $(ONE_THREAD) $(BIN)/pytest -q -n 2 --dist worksteal -m slow
 
 quick-test: setup ## the unit tests that take seconds (no notebook is run)
 	@$(PLAIN) $(ONE_THREAD) $(BIN)/pytest -q -n 2 -m "not slow"

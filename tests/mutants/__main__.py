@@ -17,7 +17,7 @@ def main(arguments=None):
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--package", default="", help="only modules below helpers/<package>; not reported")
     parser.add_argument("--minutes", type=float, default=1e6, help="begin nothing after that long")
-    parser.add_argument("--claim-seconds", type=float, default=60.0, help="CPU seconds of claims for one fault")
+    parser.add_argument("--claim-seconds", type=float, default=300.0, help="for the claims of one fault, on the clock")
     parser.add_argument("--part", choices=("faults", "claims", "report", "both"), default="both")
     asked = parser.parse_args(arguments)
     until = time.monotonic() + 60 * asked.minutes
@@ -25,21 +25,19 @@ def main(arguments=None):
     if asked.part != "report":
         net.warm()
         with net.Scratch(ROOT) as scratch:
-            seen = net.Net(scratch, cache=ROOT / "build" / "mutants" / "seen")
-            chosen = [path for path in seen.formulas if path.startswith(f"helpers/{asked.package}")]
+            judging = judge.Judge(scratch, claim_seconds=asked.claim_seconds)
+            chosen = [path for path in judging.formulas if path.startswith(f"helpers/{asked.package}")]
             if not chosen:
                 parser.error(f"no module below helpers/{asked.package} bears formulas")
             if asked.part in ("faults", "both"):
                 table = judge.Table(kept / "faults.csv", judge.FIELDS)
-                faults = places.sample({path: seen.modules[path] for path in chosen}, asked.count, asked.seed)
-                judge.sampled(seen, table, faults, claim_seconds=asked.claim_seconds, until=until)
+                faults = places.sample({path: judging.modules[path] for path in chosen}, asked.count, asked.seed)
+                judging.sample(table, faults, until=until)
+                for name in judging.verify(table):
+                    print(f"fails without a fault too, so what it caught is dropped: {name}")
             if asked.part in ("claims", "both") and not asked.package:
                 table = judge.Table(kept / "claims.csv", judge.CLAIM_FIELDS)
-                judge.claims_against_faults(
-                    seen, table, list(seen.claims), each=asked.each, seed=asked.seed, until=until
-                )
-            for name, why in sorted(seen.unfit.items()):
-                print(f"fails without a fault, so it was left out: {name} ({why})")
+                judging.claims_against_faults(table, each=asked.each, seed=asked.seed, until=until)
     report.write(ROOT, kept)
 
 

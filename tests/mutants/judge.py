@@ -1,20 +1,19 @@
-"""Judging faults: the stages that a fault goes through, and the table that keeps what was found."""
+"""Judging faults: the stages that a fault goes through, and the tables that keep what was found."""
 
+import ast
 import csv
 import time
 
 from helpers import files
 
-from . import net as nets
-from . import places
+from . import net, places, reach
 
-LATER = "not run"
 STAGES = ("own", "neighbours", "claims", "numbers")
-FIELDS = (
-    *("path", "where", "kind", "line", "cell", "start", "end", "old", "new"),
-    *("code", "net", "first", "caught", "by", "how", "tests", "claims", "seconds"),
-)
-CLAIM_FIELDS = ("notebook", "claim", "path", "where", "kind", "line", "cell", "start", "end", "old", "new", "code", "how")
+LATER = "not run"
+FAULT = ("path", "where", "kind", "line", "cell", "start", "end", "old", "new", "code")
+FIELDS = (*FAULT, "net", "first", "caught", "by", "how", "tests", "claims", "seconds")
+CLAIM_FIELDS = ("notebook", "claim", *FAULT, "how")
+CLAIM = 60  # CPU seconds after which a claim counts as endless; in the quick profile none takes half of it
 
 
 class Table:
@@ -24,17 +23,21 @@ class Table:
     ----------
     path : Path
     fields : sequence of str
+
+    Raises
+    ------
+    ValueError
+        If the file has other columns.
     """
 
     def __init__(self, path, fields):
-        self.path, self.fields = path, fields
-        self.rows = []
+        self.path, self.fields, self.rows = path, fields, []
         if path.exists():
             with path.open(newline="", encoding="utf-8") as stream:
                 self.rows = list(csv.DictReader(stream))
-        for row in self.rows:
+        for row in self.rows[:1]:
             if tuple(row) != tuple(fields):
-                raise ValueError(f"{path} has the columns {', '.join(row)}, expected {', '.join(fields)}")
+                raise ValueError(f"{path.name} has the columns {', '.join(row)}, expected {', '.join(fields)}")
 
     def put(self, row, *, instead=None):
         """Append a row, or put it in the place of another."""
@@ -43,6 +46,9 @@ class Table:
             self.rows.append(row)
         else:
             self.rows[self.rows.index(instead)] = row
+        self.write()
+
+    def write(self):
         files.write_text(self.path, files.csv_text({name: [r[name] for r in self.rows] for name in self.fields}))
 
 
@@ -53,188 +59,206 @@ def key(row):
 
 def about(fault, code):
     """The columns that say what the fault is."""
-    names = ("path", "where", "kind", "line", "cell", "start", "end", "old", "new")
-    return {name: getattr(fault, name) for name in names} | {"code": code}
+    return {name: getattr(fault, name) for name in FAULT if name != "code"} | {"code": code}
 
 
-def judge(fault, net, *, claim_seconds):
-    """Send one fault of a module through tests and claims, up to what catches it first.
+class Judge:
+    """Sends faults through tests and claims.
 
     Parameters
     ----------
-    fault : places.Fault
-    net : nets.Net
+    scratch : net.Scratch
     claim_seconds : float
-        CPU seconds that its claims may take; those that use the module themselves come first.
-
-    Returns
-    -------
-    dict
-        ``caught`` (a stage or ""), ``by``, ``how``, ``tests`` (how many of those seen execute it), ``claims`` ("run of possible").
-    """
-    found = {"caught": "", "by": "", "how": "", "tests": 0, "claims": ""}
-    for stage, names in (("own", net.own_files(fault.path)), ("neighbours", net.neighbour_files(fault.path))):
-        others = {}
-        for file in names:
-            tests = net.tests(file)
-            hit = {name: seconds for name, (seconds, lines) in tests.items() if nets.hits(fault, lines)}
-            found["tests"] += len(hit)
-            if caught := _try(fault, net, hit):
-                return found | {"caught": stage, "by": caught[0], "how": caught[1]}
-            if hit:  # a fixture or a cache may have called the function for a test that came later
-                others |= {name: seconds for name, (seconds, _) in tests.items() if name not in hit}
-        if caught := _try(fault, net, others):
-            return found | {"caught": stage, "by": caught[0], "how": caught[1]}
-    return found | claims_stage(fault, net, claim_seconds)
-
-
-def _try(fault, net, tests):
-    with net.scratch.with_fault(fault):
-        return nets.try_tests(net.scratch, dict(sorted(tests.items(), key=lambda item: item[1])))
-
-
-def claims_stage(fault, net, claim_seconds):
-    """The part of :func:`judge` that follows the tests; 0 seconds leave it for later."""
-    if not claim_seconds:
-        return {"claims": LATER}
-    return _claims(fault, net, claim_seconds)
-
-
-def _claims(fault, net, claim_seconds):
-    near, spent, ran, moved = net.claims_near(fault.path), 0.0, 0, []
-    left_out = 0
-    for name in near:
-        if spent > claim_seconds:
-            left_out += 1
-            continue
-        seen = net.claim(name)
-        if seen is None or not nets.hits(fault, seen[1]):
-            continue
-        with net.scratch.with_fault(fault):
-            verdict = nets.try_claim(net.scratch, name, seen[0])
-        spent, ran = spent + seen[0], ran + 1
-        if verdict["failed"]:
-            return {"caught": "claims", "by": name[1], "how": verdict["failed"], "claims": f"{ran} run"}
-        moved += [name[1]] * bool(verdict["moved"])
-    said = f"{ran} run" + (f", {left_out} left out" if left_out else "")
-    if moved:
-        return {"caught": "numbers", "by": " ".join(moved), "how": "moved", "claims": said}
-    return {"claims": said}
-
-
-def sampled(net, table, faults, *, claim_seconds, until, progress=print):
-    """Judge faults that the table does not hold yet; survivors again once the tests have changed.
-
-    Parameters
-    ----------
-    net : nets.Net
-    table : Table
-    faults : sequence of places.Fault
-    claim_seconds : float
-    until : float
-        ``time.monotonic()`` after which none is begun.
+        What the claims of one fault may take, seconds on the clock; 0 leaves them for later.
     progress : callable
-
-    Returns
-    -------
-    int
-        How many of the faults the table now holds.
+        Given a line of text.
     """
-    known, version = {key(row): row for row in table.rows}, places.digest(net.code + "".join(net.texts.values()))
-    begun, done, worked = time.monotonic(), 0, 0
-    for k, fault in enumerate(faults):
-        code = places.digest(net.modules[fault.path])
-        old = known.get(key(about(fault, code)))
-        waits = old is not None and old["claims"] == LATER and bool(claim_seconds)
-        if old is not None and (old["caught"] in STAGES[:3] or (old["net"] == version and not waits)):
-            done += 1
-            continue
-        if time.monotonic() > until:
-            continue
-        start = time.monotonic()
-        if waits and old["net"] == version:
-            row = old | claims_stage(fault, net, claim_seconds)
-        else:
-            row = about(fault, code) | judge(fault, net, claim_seconds=claim_seconds)
-        row |= {"net": version, "seconds": f"{time.monotonic() - start:.1f}"}
-        row["first"] = (row["caught"] or "none") if old is None or waits else old["first"]
-        table.put(row, instead=old)
-        done, worked = done + 1, worked + 1
-        left = (time.monotonic() - begun) / worked * (len(faults) - k - 1) / 60
-        said = f"{row['caught'] or 'SURVIVES'} {row['by']}".strip()
-        progress(f"{k + 1} of {len(faults)}, {left:.0f} min left: {fault.path}:{fault.line} {fault.kind}: {said}")
-    return done
 
+    def __init__(self, scratch, *, claim_seconds=300.0, progress=print):
+        self.scratch, self.claim_seconds, self.progress = scratch, claim_seconds, progress
+        copy = scratch.copy
+        self.modules = {
+            path.relative_to(copy).as_posix(): path.read_text(encoding="utf-8")
+            for path in sorted((copy / "helpers").rglob("*.py"))
+        }
+        self.tests = {
+            path.relative_to(copy).as_posix(): path.read_text(encoding="utf-8")
+            for path in sorted((copy / "tests").glob("*.py"))
+            if path.name != "mutants_test.py"
+        }
+        self.cells = {
+            (path.stem, label): cells
+            for path in sorted((copy / "notebooks").glob("*.ipynb"))
+            for label, cells in reach.claim_cells(copy, path.stem).items()
+        }
+        sources = {label: [source for _, _, source in cells] for label, cells in self.cells.items()}
+        self.map = reach.Map(self.modules, self.tests, sources)
+        self._offered = {}
+        self.formulas = places.modules(copy)
+        self.version = places.digest("".join([*self.modules.values(), *self.tests.values()]))
 
-def claims_against_faults(net, table, names, *, each, seed, until, progress=print):
-    """For every claim, faults of its own cells and of the lines it executes: does the claim itself notice?
+    # -- one fault --------------------------------------------------------------------------------------
+    def judge(self, fault):
+        """What catches a fault of a module first: the columns ``caught``, ``by``, ``how``, ``tests`` and ``claims``."""
+        own, others = self.map.tests_above(fault.path, fault.line)
+        if ">>>" in self.modules[fault.path]:
+            own = {fault.path: []} | own
+        found = {"tests": sum(map(len, own.values())) + sum(map(len, others.values())), "claims": ""}
+        for stage, chosen in (("own", own), ("neighbours", others)):
+            if chosen:
+                with self.scratch.with_fault(fault):
+                    ended, _ = net.run_tests(self.scratch, chosen)
+                for test, how in ended.items():
+                    if how:
+                        return found | {"caught": stage, "by": test, "how": how}
+        return found | self.claims(fault)
 
-    Rounds over all claims, a fault of the cells and one of the modules in turn, so that an early end leaves every
-    claim with about as many.
+    def claims(self, fault):
+        """The part of :meth:`judge` that follows the tests."""
+        found = {"caught": "", "by": "", "how": "", "claims": LATER}
+        if not self.claim_seconds:
+            return found
+        above, moved, ran, begun = self.map.claims_above(fault.path, fault.line), [], 0, time.monotonic()
+        for name in above:
+            if time.monotonic() - begun > self.claim_seconds:
+                break
+            with self.scratch.with_fault(fault):
+                verdict = net.try_claim(self.scratch, name, seconds=CLAIM)
+            ran += 1
+            if verdict["failed"]:
+                return found | {
+                    "caught": "claims",
+                    "by": " ".join(name),
+                    "how": verdict["failed"],
+                    "claims": f"{ran} run",
+                }
+            moved += [name[1]] * bool(verdict["moved"])
+        found["claims"] = f"{ran} of {len(above)} run"
+        return found | ({"caught": "numbers", "by": " ".join(moved), "how": "moved"} if moved else {})
 
-    Parameters
-    ----------
-    net : nets.Net
-    table : Table
-    names : sequence of (str, str)
-    each : int
-        Faults a claim.
-    seed : int
-    until : float
-    progress : callable
-    """
-    held = {}
-    for row in table.rows:
-        held.setdefault((row["notebook"], row["claim"]), {})[key(row)] = row
-    for turn in range(each):
-        for k, name in enumerate(names):
+    # -- many -------------------------------------------------------------------------------------------
+    def sample(self, table, faults, *, until):
+        """Judge faults that the table does not hold yet; survivors again once tests or modules have changed.
+
+        Parameters
+        ----------
+        table : Table
+        faults : sequence of places.Fault
+        until : float
+            ``time.monotonic()`` after which none is begun.
+        """
+        known, begun, worked = {key(row): row for row in table.rows}, time.monotonic(), 0
+        for k, fault in enumerate(faults):
+            code = places.digest(self.modules[fault.path])
+            old = known.get(key(about(fault, code)))
+            waits = old is not None and old["claims"] == LATER and bool(self.claim_seconds)
+            if old is not None and (old["caught"] in STAGES[:3] or (old["net"] == self.version and not waits)):
+                continue
             if time.monotonic() > until:
                 return
-            seen = net.claim(name)
-            if seen is None:
-                continue
-            fault, code = _draw(net, name, seen[1], turn, seed)
-            if fault is None or key(about(fault, code)) in held.get(name, {}):
-                continue
-            with net.scratch.with_fault(fault):
-                verdict = nets.try_claim(net.scratch, name, seen[0])
-            how = verdict["failed"] or ("numbers" if verdict["moved"] else "")
-            table.put(about(fault, code) | {"notebook": name[0], "claim": name[1], "how": how})
-            said = f"{name[1]} {'catches' if verdict['failed'] else 'MISSES'} {fault.path}:{fault.line} {fault.kind}"
-            progress(f"round {turn + 1} of {each}, {k + 1} of {len(names)}: {said} {how}")
+            start = time.monotonic()
+            same = waits and old["net"] == self.version
+            row = old | self.claims(fault) if same else about(fault, code) | self.judge(fault)
+            row |= {"net": self.version, "seconds": f"{time.monotonic() - start:.1f}"}
+            # tests that were added since make no first judgement better, claims that had to wait do
+            fresh = old is None or (same and old["first"] == "none")
+            row["first"] = (row["caught"] or "none") if fresh else old["first"]
+            table.put(row, instead=old)
+            worked += 1
+            left = (time.monotonic() - begun) / worked * (len(faults) - k - 1) / 60
+            said = f"{row['caught'] or 'SURVIVES'} {row['by']} {row['how']}".strip()
+            self.progress(
+                f"{k + 1} of {len(faults)}, {left:.0f} min left: {fault.path}:{fault.line} {fault.kind}: {said}"
+            )
+
+    def verify(self, table):
+        """Run what caught something without any fault; rows whose test fails then are dropped, and their tests named.
+
+        Returns
+        -------
+        list of str
+        """
+        chosen = {}
+        for row in table.rows:
+            if row["caught"] in STAGES[:2] and "::" in row["by"]:
+                file, *names = row["by"].split("::")
+                chosen.setdefault(file, set()).add(names[0].split("[")[0])
+        for file in chosen:
+            if file in self.modules:
+                chosen[file] = []  # all doctests
+        ended, _ = net.run_tests(self.scratch, chosen, first=False)
+        wrong = {test for test, how in ended.items() if how}
+        wrong |= {row["by"] for row in table.rows if row["caught"] in STAGES[:2] and "::" in row["by"]} - ended.keys()
+        table.rows = [row for row in table.rows if row["by"] not in wrong]
+        table.write()
+        return sorted(wrong)
+
+    def claims_against_faults(self, table, *, each, seed, until):
+        """For every claim, faults of its own cells and of the functions it reaches: does the claim itself notice?
+
+        In rounds over all claims, a fault of the cells and one of the modules in turn, so that an early end leaves
+        every claim with about as many.
+
+        Parameters
+        ----------
+        table : Table
+        each : int
+            Faults a claim.
+        seed : int
+        until : float
+            ``time.monotonic()`` after which none is begun.
+        """
+        held = {(row["notebook"], row["claim"], *key(row)) for row in table.rows}
+        for turn in range(each):
+            for k, name in enumerate(self.cells):
+                if time.monotonic() > until:
+                    return
+                fault, code = self._draw(name, turn, seed)
+                if fault is None or (*name, *key(about(fault, code))) in held:
+                    continue
+                with self.scratch.with_fault(fault):
+                    verdict = net.try_claim(self.scratch, name, seconds=CLAIM)
+                how = verdict["failed"] or ("numbers" if verdict["moved"] else "")
+                table.put(about(fault, code) | {"notebook": name[0], "claim": name[1], "how": how})
+                said = (
+                    f"{name[1]} {'catches' if verdict['failed'] else 'MISSES'} {fault.path}:{fault.line} {fault.kind}"
+                )
+                self.progress(f"round {turn + 1} of {each}, {k + 1} of {len(self.cells)}: {said} {how}")
+
+    def _draw(self, name, turn, seed):
+        """The fault of a claim in one round: even rounds look into its cells, odd ones into modules."""
+        if turn % 2 == 0:
+            texts, offered = {}, []
+            for path in dict.fromkeys(path for path, _, _ in self.cells[name]):
+                own = [(k, source) for where, k, source in self.cells[name] if where == path and k >= 0]
+                wanted = places.compared([source for _, source in own])
+                for position, (k, source) in enumerate(own):
+                    texts[path, k] = source
+                    starts = {line for index, line in wanted if index == position}
+                    found = places.faults(source, path, cell=k, claim=name[1])
+                    offered += [fault for fault in found if _statement(fault, source) in starts]
+        else:
+            texts, offered = self.modules, []
+            for path, k in sorted(self.map.below(name)):
+                if path in self.formulas:
+                    _, _, first, last = self.map.nodes[path][k]
+                    offered += [f for f in self._faults(path) if first <= f.line <= last]
+        for k, fault in enumerate(places.draws(offered, texts, seed)):
+            if k == turn // 2:
+                text = texts[fault.path] if fault.cell < 0 else texts[fault.path, fault.cell]
+                return fault, places.digest(text)
+        return None, ""
+
+    def _faults(self, path):
+        if path not in self._offered:
+            self._offered[path] = places.faults(self.modules[path], path)
+        return self._offered[path]
 
 
-def _draw(net, name, lines, turn, seed):
-    """The fault of a claim in one round: even rounds look into its cells, odd ones into the modules."""
-    cells = net.claims[name]
-    texts = {(path, k): source for path, k, source in cells}
-    order = turn // 2
-    if turn % 2 == 0:
-        offered = []
-        for where in dict.fromkeys(path for path, _, _ in cells):
-            own = [(k, source) for path, k, source in cells if path == where]
-            reach = places.compared([source for _, source in own])
-            for position, (k, source) in enumerate(own):
-                starts = sorted(line for index, line in reach if index == position)
-                found = places.faults(source, where, cell=k, claim=name[1])
-                offered += [fault for fault in found if _inside(fault, source, starts)]
-    else:
-        texts = net.modules
-        paths = [path for path in lines if path in texts and path in net.formulas]
-        offered = [f for path in paths for f in places.faults(texts[path], path) if f.where and nets.hits(f, lines)]
-    for k, fault in enumerate(places.draws(offered, texts, seed)):
-        if k == order:
-            text = texts[fault.path] if fault.cell < 0 else texts[fault.path, fault.cell]
-            return fault, places.digest(text)
-    return None, ""
-
-
-def _inside(fault, source, starts):
-    """Whether the fault stands in one of the statements that begin at these lines."""
-    import ast
-
+def _statement(fault, source):
+    """First line of the statement of a cell, inside a ``with`` if there is one, that holds the fault."""
     for node in ast.parse(source).body:
         for each in node.body if isinstance(node, ast.With) else [node]:
             if each.lineno <= fault.line <= each.end_lineno:
-                return each.lineno in starts
-    return False
+                return each.lineno
+    return None

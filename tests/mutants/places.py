@@ -190,11 +190,10 @@ def compared(sources):
     wanted, kept = set(), set()
     for k, node in flat:
         for call in ast.walk(node):
-            if isinstance(call, ast.Call) and ast.unparse(call.func).startswith("claim."):
-                if call.func.attr != "control":
-                    kept.add((k, node.lineno))
-                    values = [*call.args, *(word.value for word in call.keywords if word.arg and word.arg not in NO_RULE)]
-                    wanted |= {name for value in values for name in _read(value)}
+            if isinstance(call, ast.Call) and re.match(r"claim\.(?!control$)", ast.unparse(call.func)):
+                kept.add((k, node.lineno))
+                values = [*call.args, *(word.value for word in call.keywords if word.arg and word.arg not in NO_RULE)]
+                wanted |= {name for value in values for name in _read(value)}
     grown = True
     while grown:
         grown = False
@@ -255,7 +254,11 @@ def _set(node):
         target = n.target if isinstance(n, ast.AugAssign) else n
         if isinstance(target, ast.Subscript) and isinstance(target.ctx, ast.Store):
             found |= {name.id for name in ast.walk(target.value) if isinstance(name, ast.Name)}
-        if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute) and n.func.attr in ("append", "extend", "update"):
+        if (
+            isinstance(n, ast.Call)
+            and isinstance(n.func, ast.Attribute)
+            and n.func.attr in ("append", "extend", "update")
+        ):
             found |= {name.id for name in ast.walk(n.func.value) if isinstance(name, ast.Name)}
     return found
 
@@ -285,9 +288,7 @@ class _Search:
     def add(self, kind, start, end, new):
         old = self.content[start:end].decode()
         line = self.content[:start].count(b"\n") + 1
-        self.found.append(
-            Fault(self.path, self.where, kind, line, *self.lines, start, end, old, new, self.cell)
-        )
+        self.found.append(Fault(self.path, self.where, kind, line, *self.lines, start, end, old, new, self.cell))
 
     def replace(self, kind, node, new):
         self.add(kind, *self.span(node), new)
@@ -388,9 +389,8 @@ class _Search:
 
     def idle(self, node):
         name = ast.unparse(node.func)
-        if self.claim is not None:
-            if re.match(r"(rng|run|gallery|figures|ledger|generator)\.|claim\.control$", name):
-                return True
+        if self.claim is not None and re.match(r"(rng|run|gallery|figures|ledger|generator)\.|claim\.control$", name):
+            return True
         return bool(IDLE.search(name)) and not name.endswith(("np.stack", "torch.stack"))
 
     def axis(self, node):

@@ -18,7 +18,7 @@ def main(arguments=None):
     parser.add_argument("--package", default="", help="only modules below helpers/<package>; not reported")
     parser.add_argument("--minutes", type=float, default=1e6, help="begin nothing after that long")
     parser.add_argument("--claim-seconds", type=float, default=300.0, help="for the claims of one fault, on the clock")
-    parser.add_argument("--part", choices=("faults", "claims", "report", "both"), default="both")
+    parser.add_argument("--part", choices=("faults", "verify", "claims", "report", "all"), default="all")
     asked = parser.parse_args(arguments)
     until = time.monotonic() + 60 * asked.minutes
     kept = HERE if not asked.package else ROOT / "build" / "mutants" / asked.package.replace("/", "_")
@@ -29,13 +29,15 @@ def main(arguments=None):
             chosen = [path for path in judging.formulas if path.startswith(f"helpers/{asked.package}")]
             if not chosen:
                 parser.error(f"no module below helpers/{asked.package} bears formulas")
-            if asked.part in ("faults", "both"):
-                table = judge.Table(kept / "faults.csv", judge.FIELDS)
+            table = judge.Table(kept / "faults.csv", judge.FIELDS)
+            if asked.part in ("faults", "all"):
                 faults = places.sample({path: judging.modules[path] for path in chosen}, asked.count, asked.seed)
-                judging.sample(table, faults, until=until)
+                known = report.notes(kept / "survivors.toml")
+                judging.sample(table, faults, until=until, proven=lambda row: report.proven(row, known))
+            if asked.part in ("verify", "all"):
                 for name in judging.verify(table):
                     print(f"fails without a fault too, so what it caught is dropped: {name}")
-            if asked.part in ("claims", "both") and not asked.package:
+            if asked.part in ("claims", "all") and not asked.package:
                 table = judge.Table(kept / "claims.csv", judge.CLAIM_FIELDS)
                 judging.claims_against_faults(table, each=asked.each, seed=asked.seed, until=until)
     report.write(ROOT, kept)

@@ -137,7 +137,7 @@ class Judge:
         return found | ({"caught": "numbers", "by": " ".join(moved), "how": "moved"} if moved else {})
 
     # -- many -------------------------------------------------------------------------------------------
-    def sample(self, table, faults, *, until):
+    def sample(self, table, faults, *, until, proven=lambda row: False):
         """Judge faults that the table does not hold yet; survivors again once tests or modules have changed.
 
         Parameters
@@ -146,13 +146,17 @@ class Judge:
         faults : sequence of places.Fault
         until : float
             ``time.monotonic()`` after which none is begun.
+        proven : callable
+            Whether a row's fault is known to compute the same: it is not judged again.
         """
         known, begun, worked = {key(row): row for row in table.rows}, time.monotonic(), 0
         for k, fault in enumerate(faults):
             code = places.digest(self.modules[fault.path])
             old = known.get(key(about(fault, code)))
             waits = old is not None and old["claims"] == LATER and bool(self.claim_seconds)
-            if old is not None and (old["caught"] in STAGES[:3] or (old["net"] == self.version and not waits)):
+            if old is not None and (old["caught"] in STAGES[:3] or proven(old)):
+                continue
+            if old is not None and old["net"] == self.version and not waits:
                 continue
             if time.monotonic() > until:
                 return
@@ -178,17 +182,16 @@ class Judge:
         -------
         list of str
         """
-        chosen = {}
-        for row in table.rows:
-            if row["caught"] in STAGES[:2] and "::" in row["by"]:
-                file, *names = row["by"].split("::")
-                chosen.setdefault(file, set()).add(names[0].split("[")[0])
-        for file in chosen:
+        chosen, caught = {}, {row["by"] for row in table.rows if row["caught"] in STAGES[:2]}
+        for test in sorted(caught):
+            file, *names = test.split("::")
             if file in self.modules:
-                chosen[file] = []  # all doctests
+                chosen[file] = []  # all its doctests
+            else:  # a file that could not be imported is only collected
+                chosen.setdefault(file, {""}).update(name.split("[")[0] for name in names)
         ended, _ = net.run_tests(self.scratch, chosen, first=False)
         wrong = {test for test, how in ended.items() if how}
-        wrong |= {row["by"] for row in table.rows if row["caught"] in STAGES[:2] and "::" in row["by"]} - ended.keys()
+        wrong |= {test for test in caught if "::" in test} - ended.keys()
         table.rows = [row for row in table.rows if row["by"] not in wrong]
         table.write()
         return sorted(wrong)

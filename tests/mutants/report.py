@@ -13,6 +13,8 @@ LEVEL = 0.95
 CLASSES = {
     "equivalent": "computes the same",
     "below resolution": "differs by less than a test can ask for",
+    "choice": "a setting that no formula prescribes",
+    "slow": "caught by a test that is marked slow",
     "hole": "wrong, and nothing says so",
     "closed": "was a hole; a test that was added since catches it",
 }
@@ -53,6 +55,11 @@ def note(row, entries):
         if all(entry[name] == row[name] for name in ("path", "where", "old", "new")):
             return entry
     return None
+
+
+def proven(row, entries):
+    """Whether the fault of a row is known to compute the same."""
+    return (note(row, entries) or {}).get("class") == "equivalent"
 
 
 def current(root, rows):
@@ -166,8 +173,7 @@ def _freshness(root, rows, claims):
 
 
 def _rates(rows, entries):
-    known = {id(row): note(row, entries) for row in rows}
-    equivalent = [row for row in rows if (known[id(row)] or {}).get("class") == "equivalent"]
+    equivalent = [row for row in rows if proven(row, entries)]
     lines = ["## How many are caught", ""]
     for column, said in (("first", "As first judged, before any test was added for a survivor"), ("caught", "Now")):
         lines += [
@@ -242,7 +248,8 @@ def _claims(rows):
     some = sum(count > 0 for count in caught.values())
     lines += [
         f"{len(found)} claims met {len(rows)} faults, drawn from what their own cells compare and from the functions "
-        f"that these reach; {sum(caught.values())} were noticed by the claim itself. {some} claims caught at least one.",
+        f"that these reach; {sum(caught.values())} were noticed by the claim itself. {some} claims caught at least "
+        "one.",
         "Claims that caught fewer than half stand first; `claims.csv` has every fault.",
         "",
         "| notebook | claim | caught | survived | a fault it caught | one it did not |",

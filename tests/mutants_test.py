@@ -150,7 +150,7 @@ def test_a_cell_gets_its_fault(tree):
 
 
 def judged(tree, path, count=100):
-    """The table after judging a sample of the small project's faults."""
+    """Rows after judging a sample of the small project's faults, and what failed without any."""
     table = judge.Table(path, judge.FIELDS)
     with net.Scratch(tree) as scratch:
         judging = judge.Judge(scratch, claim_seconds=0, progress=lambda text: None)
@@ -177,7 +177,7 @@ def test_faults_are_judged_and_nothing_is_lost_or_judged_twice(tree, tmp_path, m
     assert by_fault["square", "sizes.double(x) * x", "(x)"]["caught"] == "own"
     assert by_fault["square", "-", "+"]["how"] == "timeout"
     survivor = by_fault["idle", "1", "2"]
-    assert (survivor["caught"], survivor["first"]) == ("", "none")
+    assert (survivor["caught"], survivor["first"]) == ("", judge.LATER)
 
     judged(tree, path)
     assert path.read_text() == text  # nothing was judged again
@@ -186,7 +186,7 @@ def test_faults_are_judged_and_nothing_is_lost_or_judged_twice(tree, tmp_path, m
     after, _ = judged(tree, path)
     assert [judge.key(row) for row in after] == [judge.key(row) for row in rows]
     (now,) = [row for row in after if judge.key(row) == judge.key(survivor)]
-    assert (now["caught"], now["first"]) == ("own", "none")  # and that it once survived is kept
+    assert (now["caught"], now["first"]) == ("own", judge.LATER)  # and that it once survived is kept
 
 
 @pytest.mark.slow

@@ -33,7 +33,7 @@ def main(arguments=None):
             if asked.part in ("faults", "all"):
                 faults = places.sample({path: judging.modules[path] for path in chosen}, asked.count, asked.seed)
                 known = report.notes(kept / "survivors.toml")
-                judging.sample(table, faults, until=until, proven=lambda row: report.proven(row, known))
+                judging.sample(table, faults, until=until, settled=lambda row: report.settled(row, known))
             if asked.part in ("verify", "all"):
                 for name in judging.verify(table):
                     print(f"fails without a fault too, so what it caught is dropped: {name}")

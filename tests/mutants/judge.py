@@ -137,7 +137,7 @@ class Judge:
         return found | ({"caught": "numbers", "by": " ".join(moved), "how": "moved"} if moved else {})
 
     # -- many -------------------------------------------------------------------------------------------
-    def sample(self, table, faults, *, until, proven=lambda row: False):
+    def sample(self, table, faults, *, until, settled=lambda row: False):
         """Judge faults that the table does not hold yet; survivors again once tests or modules have changed.
 
         Parameters
@@ -146,15 +146,15 @@ class Judge:
         faults : sequence of places.Fault
         until : float
             ``time.monotonic()`` after which none is begun.
-        proven : callable
-            Whether a row's fault is known to compute the same: it is not judged again.
+        settled : callable
+            Whether it is known why nothing catches the fault of a row: it is not judged again.
         """
         known, begun, worked = {key(row): row for row in table.rows}, time.monotonic(), 0
         for k, fault in enumerate(faults):
             code = places.digest(self.modules[fault.path])
             old = known.get(key(about(fault, code)))
             waits = old is not None and old["claims"] == LATER and bool(self.claim_seconds)
-            if old is not None and (old["caught"] in STAGES[:3] or proven(old)):
+            if old is not None and (old["caught"] in STAGES[:3] or settled(old)):
                 continue
             if old is not None and old["net"] == self.version and not waits:
                 continue
@@ -165,8 +165,9 @@ class Judge:
             row = old | self.claims(fault) if same else about(fault, code) | self.judge(fault)
             row |= {"net": self.version, "seconds": f"{time.monotonic() - start:.1f}"}
             # tests that were added since make no first judgement better, claims that had to wait do
-            fresh = old is None or (same and old["first"] == "none")
-            row["first"] = (row["caught"] or "none") if fresh else old["first"]
+            fresh = old is None or (same and old["first"] == LATER)
+            missed = LATER if row["claims"] == LATER else "none"
+            row["first"] = (row["caught"] or missed) if fresh else old["first"]
             table.put(row, instead=old)
             worked += 1
             left = (time.monotonic() - begun) / worked * (len(faults) - k - 1) / 60

@@ -62,6 +62,11 @@ def proven(row, entries):
     return (note(row, entries) or {}).get("class") == "equivalent"
 
 
+def settled(row, entries):
+    """Whether it is known why nothing catches the fault of a row, so that it is not judged again."""
+    return (note(row, entries) or {}).get("class") in ("equivalent", "below resolution", "choice", "slow")
+
+
 def current(root, rows):
     """Rows whose file is what it was when they were judged, and the other rows: two lists.
 
@@ -192,7 +197,7 @@ def _rates(rows, entries):
                 f"| {SAID[stage]} | {len(here)} | {rate(so_far, len(rows))} | {rate(so_far_others, len(others))} |"
             )
         left = [row for row in rows if row[column] not in judge.STAGES]
-        waiting = len([row for row in left if row["claims"] == judge.LATER])
+        waiting = len([row for row in left if row["first" if column == "first" else "claims"] == judge.LATER])
         lines.append(f"| nothing | {len(left)} | | |")
         lines.append("")
         if waiting:

@@ -2,7 +2,7 @@
 
 A node is what a top-level statement of a file binds. It reaches a node of its own file, or of one that the file
 imports at any depth, if it names it. Names are all that is looked at, so that too much may be found; a function that is
-called must have been named by somebody, so that nothing is missed but what is looked up by a string.
+called must have been named by somebody, so that nothing is missed but names put together at run time.
 """
 
 import ast

@@ -153,6 +153,12 @@ def _opening():
         "or its names from",
         "the package. What caught something is run once more without any fault, and is dropped if it fails then.",
         "",
+        "An own driver, because cells of notebooks are to be changed too and claims to be run as a stage, for which Cosmic "
+        "Ray and mutmut",
+        "have no place. It reads off the sources which tests and claims reach a function (`reach.py`), so that what is "
+        "called by a name",
+        "that is put together at run time may be missed.",
+        "",
         "A fault is drawn by function, then kind, then place, each with equal chances; this weighs short functions as "
         "much as long ones.",
         "`N=` sets how many, `SEED=` which, `PACKAGE=` where (into `build/mutants`); a run that was stopped goes on "

@@ -7,9 +7,10 @@ from scipy import stats
 
 from helpers import files
 
-from . import judge, net, places
+from . import judge, places
 
 LEVEL = 0.95
+MARK = "<!-- below this line: written by `make mutants` -->"
 CLASSES = {
     "equivalent": "computes the same",
     "below resolution": "differs by less than a test can ask for",
@@ -113,7 +114,7 @@ def noticed(row):
 
 
 def write(root, kept):
-    """Write ``README.md`` beside the tables.
+    """Write ``README.md`` beside the tables; what stands above its line is kept.
 
     Parameters
     ----------
@@ -125,48 +126,11 @@ def write(root, kept):
     rows = judge.Table(kept / "faults.csv", judge.FIELDS).rows
     claims = judge.Table(kept / "claims.csv", judge.CLAIM_FIELDS).rows
     entries = notes(kept / "survivors.toml")
-    parts = [
-        _opening(),
-        _freshness(root, rows, claims),
-        _rates(rows, entries),
-        _survivors(rows, entries),
-        _claims(claims),
-    ]
-    files.write_text(kept / "README.md", "\n".join(line for part in parts for line in part) + "\n")
-
-
-def _opening():
-    return [
-        "# Wrong formulas put in at random, and what catches them",
-        "",
-        "`make mutants` draws single-point faults from the formulas in `helpers/` (another operator, a dropped term or "
-        "factor, a sign, an",
-        "exponent, a constant 1 % or one off, another axis, exchanged arguments, `min` for `max`, `log` for `exp`, a "
-        "missing transpose,",
-        "another default), puts one at a time into a scratch copy, and runs what reaches that function: the tests of "
-        "the module and its",
-        "doctests, other tests, the claims, and a comparison of their numbers with the stored ledger. The first that "
-        "fails has caught it;",
-        f"a test that takes {net.TEST} seconds of CPU, or a claim that takes {judge.CLAIM}, counts as endless and has "
-        "caught it too (`timeout`). Messages, refusals,",
-        "drawing and recording are left out, and so are tests marked slow. Own tests are those that import the module, "
-        "or its names from",
-        "the package. What caught something is run once more without any fault, and is dropped if it fails then.",
-        "",
-        "An own driver, because cells of notebooks are to be changed too and claims to be run as a stage, for which Cosmic "
-        "Ray and mutmut",
-        "have no place. It reads off the sources which tests and claims reach a function (`reach.py`), so that what is "
-        "called by a name",
-        "that is put together at run time may be missed.",
-        "",
-        "A fault is drawn by function, then kind, then place, each with equal chances; this weighs short functions as "
-        "much as long ones.",
-        "`N=` sets how many, `SEED=` which, `PACKAGE=` where (into `build/mutants`); a run that was stopped goes on "
-        "where it was.",
-        "Everything below this line is written by the command; what is known about survivors stands in "
-        "`survivors.toml`.",
-        "",
-    ]
+    parts = (_freshness(root, rows, claims), _rates(rows, entries), _survivors(rows, entries), _claims(claims))
+    text = "\n".join(line for part in parts for line in part)
+    page = kept / "README.md"
+    head = page.read_text(encoding="utf-8").split(MARK)[0] if page.exists() else ""
+    files.write_text(page, f"{head}{MARK}\n\n{text}\n")
 
 
 def _freshness(root, rows, claims):

@@ -61,3 +61,10 @@ def test_the_exponent_is_found_between_the_points_of_the_grid():
         values = 3 * scaling_collapse.effective_size(N, SHARE, exponent) ** -0.5
         found = scaling_collapse.collapse_exponent(np.log(values), N, SHARE, degree=1)
         assert abs(found - exponent) < 1e-4
+
+
+def test_an_exponent_at_the_end_of_the_range_is_found():
+    for exponent in scaling_collapse.RANGE:
+        values = scaling_collapse.effective_size(N, SHARE, exponent) ** -0.5
+        found = scaling_collapse.collapse_exponent(np.log(values), N, SHARE, degree=1)
+        assert abs(found - exponent) < 1e-4

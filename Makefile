@@ -8,7 +8,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 PLAIN := env -u PROFILE -u SEED -u OUTPUT -u REDRAW -u STRICT
 
 .DEFAULT_GOAL := help
-.PHONY: site slides site-test help setup figures essays store record full claims claim lab test slow-test quick-test bench mutants clean
+.PHONY: site slides pdf site-test paper help setup figures essays store record full claims claim lab test slow-test quick-test bench mutants clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -18,6 +18,7 @@ setup:
 
 figures: setup ## run every notebook (NB=01: one), write figures/ and the claims ledger, print the verdicts
 	@$(BIN)/python -m helpers run $(NB)
+	@$(if $(NB),,$(PLAIN) $(BIN)/python -m helpers explorables)
 
 essays: setup ## the same for the five essays alone
 	@$(BIN)/python -m helpers run --essays $(NB)
@@ -53,6 +54,9 @@ quick-test: setup ## the unit tests that take seconds (no notebook is run)
 store: setup ## (maintainers) run, redraw every figure, and rewrite the outputs stored in the notebooks
 	@$(BIN)/python -m helpers store $(NB)
 
+paper: setup ## lay out a new paper with one example claim and store its first run: make paper NAME=06_short_name
+	@$(BIN)/python -m helpers paper "$(NAME)" && $(BIN)/python -m helpers store "$(NAME)"
+
 record: setup ## record a longer table, resuming what is there (AGAIN=--again: anew): make record TABLE=kernel_infonce_digits
 	@$(BIN)/python -m helpers record $(TABLE) $(if $(DATA),--data $(DATA)) $(AGAIN)
 
@@ -66,8 +70,11 @@ mutants: setup ## put random wrong formulas in and see what catches them (hours;
 site: ## build the static site into build/site (needs Node.js and graphviz)
 	@$(PYTHON) site/build.py
 
-slides: ## build a deck of slides for every essay into build/slides (needs Node.js and graphviz)
+slides: ## build a deck, a handout and homework for every essay into build/slides (needs Node.js and graphviz)
 	@$(PYTHON) site/build.py --slides
+
+pdf: ## print essays, handouts and homework as PDF into build/pdf (after make site and make slides; needs Chromium)
+	@$(PYTHON) site/build.py --pdf
 
 site-test: ## look at the built site and slides in headless Chromium
 	@$(PYTHON) site/build.py --test

@@ -1,4 +1,5 @@
-"""``python -m helpers COMMAND``: run, store, claims, claim, compare and lab (notebooks), record (longer tables)."""
+"""``python -m helpers COMMAND``: run, store, paper, claims, claim, compare, lab (notebooks), record (longer tables),
+explorables (the site's sliders)."""
 
 import sys
 

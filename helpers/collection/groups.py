@@ -12,6 +12,8 @@ import nbformat
 
 from helpers.ledger import cards, claims
 
+KINDS = ("claim:", "figure:", "table:")
+
 
 def path(name, place="essay"):
     """Where a notebook stands; the file need not be there."""
@@ -54,11 +56,12 @@ def groups(name, place):
     own = {}
     for cell in cells:
         for tag in tags(cell):
-            if tag.startswith(("claim:", "figure:", "table:")):
+            if tag.startswith(KINDS):
                 own.setdefault(tag, []).append(cell)
     found = []
     for tag, members in own.items():
-        needed = {wanted.replace("needs:", "claim:") for cell in members for wanted in tags(cell)} - {tag}
+        named = {other for cell in members for other in tags(cell) if other.startswith(("needs:", *KINDS))}
+        needed = {other.replace("needs:", "claim:") for other in named} - {tag}
         before = [cell for cell in cells if needed & set(tags(cell)) and cell not in members]
         found.append(Group(tag, tuple(cell.source for cell in (*before, *members))))
     return found

@@ -190,7 +190,8 @@ def test_faults_are_judged_and_nothing_is_lost_or_judged_twice(tree, tmp_path, m
 
 
 @pytest.mark.slow
-def test_what_fails_without_a_fault_has_caught_nothing(tree, tmp_path):
+def test_what_fails_without_a_fault_has_caught_nothing(tree, tmp_path, monkeypatch):
+    monkeypatch.setattr(net, "TEST", 2)
     test = tree / "tests/sizes_test.py"
     test.write_text(test.read_text().replace("< 1", "== 7"))
     rows, dropped = judged(tree, tmp_path / "faults.csv", count=12)
@@ -261,6 +262,14 @@ def test_notes_name_a_class_and_a_reason(tmp_path):
     path.write_text(entry.format("hole", ""))
     with pytest.raises(ValueError, match=r"survivors\.toml has an entry with path, where, old, new, class, why"):
         report.notes(path)
+
+
+def test_a_note_is_about_faults_that_were_not_caught_at_once():
+    (fault, *_) = places.faults("x = 1 + 2\n", "a.py")
+    entry = {"path": "a.py", "where": "", "old": fault.old, "new": fault.new, "class": "equivalent", "why": "it is"}
+    assert report.note(row_of(fault, "x = 1 + 2\n", first="none", caught=""), [entry]) == entry
+    assert report.note(row_of(fault, "x = 1 + 2\n"), [entry]) is None
+    assert report.note(row_of(fault, "x = 1 + 2\n", first="none", caught="", new="7"), [entry]) is None
 
 
 def test_intervals_are_exact():

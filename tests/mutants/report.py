@@ -51,7 +51,9 @@ def notes(path):
 
 
 def note(row, entries):
-    """The entry about the fault of a row, or None."""
+    """The entry about the fault of a row, or None; one that was caught at once needs none, whatever it looks like."""
+    if row["first"] in judge.STAGES[:3]:
+        return None
     for entry in entries:
         if all(entry[name] == row[name] for name in ("path", "where", "old", "new")):
             return entry
@@ -142,7 +144,8 @@ def _freshness(root, rows, claims):
         )
     return [
         f"Judged: {'; '.join(said)}. Tests and modules together were, by their digest, in "
-        f"{len({row['net'] for row in rows})} state(s) while the rows were written.",
+        f"{len({row['net'] for row in rows})} state(s) while the rows were written. Judging took "
+        f"{sum(float(row['seconds']) for row in rows) / 60:.0f} minutes on the clock, one process.",
         "",
     ]
 
@@ -203,15 +206,19 @@ def _survivors(rows, entries):
     lines += ["| where | fault | now | class | why |", "|---|---|---|---|---|"]
     for row in rows:
         entry = note(row, entries)
-        if row["first"] in judge.STAGES[:3] and entry is None:
+        if row["first"] in judge.STAGES[:3]:
             continue
         now = f"{row['caught']}: {row['by'].split('::')[-1]}" if row["caught"] else "survives"
-        known = (entry["class"], entry["why"]) if entry else ("not looked at", "")
+        known = (entry["class"], entry["why"]) if entry else (_unnamed(row), "")
         lines.append(
             f"| `{row['path'].removeprefix('helpers/')}:{row['line']}` `{row['where']}` | {row['kind']}: "
             f"{_code(row['old'])} → {_code(row['new'])} | {_cell(now)} | {known[0]} | {_cell(known[1])} |"
         )
     return [*lines, ""]
+
+
+def _unnamed(row):
+    return "closed" if row["caught"] in judge.STAGES[:3] else "not looked at"
 
 
 def _claims(rows):

@@ -8,7 +8,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 PLAIN := env -u PROFILE -u SEED -u OUTPUT -u REDRAW -u STRICT
 
 .DEFAULT_GOAL := help
-.PHONY: site slides pdf site-test paper help setup figures essays store record full gpu claims claim lab test slow-test quick-test bench clean
+.PHONY: site slides pdf site-test paper help setup figures essays store record full gpu claims claim lab test slow-test quick-test bench mutants clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -65,6 +65,10 @@ gpu: ## run the live training cells on a GPU and measure its speed, eight minute
 
 bench: setup ## measure ours beside its peers (QUICK=--quick: small sizes only); rewrites benchmarks/README.md
 	@$(BIN)/python -m benchmarks.environment $(QUICK)
+
+mutants: setup ## put random wrong formulas in and see what catches them (hours; goes on where it stopped; N=, SEED=, PACKAGE=)
+	@$(PLAIN) $(ONE_THREAD) PYTHONPATH="$(CURDIR):$(CURDIR)/tests" nice -n 19 $(BIN)/python -m mutants \
+	    $(if $(N),--count $(N)) $(if $(SEED),--seed $(SEED)) $(if $(PACKAGE),--package $(PACKAGE))
 
 site: ## build the static site into build/site (needs Node.js and graphviz)
 	@$(PYTHON) site/build.py

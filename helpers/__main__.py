@@ -1,4 +1,4 @@
-"""``python -m helpers COMMAND``: run, store, claims, claim, compare and lab (notebooks), record (longer tables)."""
+"""``python -m helpers COMMAND``: run, store, seeds, claims, claim, compare, lab (notebooks), record (longer tables)."""
 
 import sys
 

@@ -83,6 +83,10 @@ def main(arguments=None):
     commands = parser.add_subparsers(dest="command", required=True)
     for name, about in (("run", "execute notebooks"), ("store", "execute notebooks and keep their outputs")):
         commands.add_parser(name, help=about).add_argument("notebook", nargs="?", default="", help="start of its name")
+    many = commands.add_parser("seeds", help="run every claim at many seeds, resuming what is there")
+    many.add_argument("seeds", help="such as 0..19 or 0..4,7")
+    many.add_argument("notebook", nargs="*", help="starts of their names")
+    many.add_argument("--jobs", type=int, default=1, help="notebooks at a time")
     commands.add_parser("claims", help="print the stored ledger")
     commands.add_parser("claim", help="explain one claim and run its cells").add_argument("id", nargs="?", default="")
     commands.add_parser("lab", help="open the notebooks; further options are JupyterLab's")
@@ -96,6 +100,10 @@ def main(arguments=None):
     try:
         if options.command in ("run", "store"):
             return run(options.notebook, store=options.command == "store")
+        if options.command == "seeds":
+            from . import seeds
+
+            return seeds.main(options.seeds, options.notebook, workers=options.jobs)
         if options.command == "claim":
             from . import explain
 

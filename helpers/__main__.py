@@ -5,13 +5,17 @@ import sys
 
 def main(arguments):
     """Hand the command on; only what it needs is imported. Returns the exit status."""
-    if arguments[:1] == ["record"]:
-        from helpers.recording import sweeps
+    try:
+        if arguments[:1] == ["record"]:
+            from helpers.recording import sweeps
 
-        return sweeps.main(arguments[1:])
-    from helpers.collection import commands
+            return sweeps.main(arguments[1:])
+        from helpers.collection import commands
 
-    return commands.main(arguments)
+        return commands.main(arguments)
+    except KeyboardInterrupt:  # while something was imported; a command says more
+        print("interrupted before anything was run", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

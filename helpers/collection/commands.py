@@ -24,14 +24,24 @@ def run(pattern="", *, store=False, workers=2):
     int
         Exit status: 0 if every notebook ran to its end and every claim passed.
     """
-    from . import notebooks, pages
+    from . import notebooks
 
     asked = runtime.settings(os.environ | {"STRICT": "1"})
     if store and (asked["profile"], asked["seed"]) != ("quick", 0):
         raise ValueError(f"profile {asked['profile']}, seed {asked['seed']}: only the quick one with seed 0 is stored")
     chosen, output = notebooks.notebooks(pattern), asked["output"]
     notebooks.prepare(output)
-    os.environ.update({"REDRAW": "1"} if store else {})
+    with files.alone(output, "wait for it, or name another folder in OUTPUT"):
+        return _run_alone(chosen, output, store=store, workers=workers)
+
+
+def _run_alone(chosen, output, *, store, workers):
+    from . import notebooks, pages
+
+    files.sweep(output)
+    if store:
+        files.sweep(notebooks.NOTEBOOKS)
+        os.environ["REDRAW"] = "1"
     outcomes = notebooks.execute(chosen, workers=workers)
     for outcome in outcomes:
         said = "ran to its end" if outcome.failure is None else f"STOPPED {outcome.failure}"

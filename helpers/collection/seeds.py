@@ -478,6 +478,13 @@ def main(text, patterns=(), *, workers=1):
     for folder in (WORK, STORE):
         files.require_writable(folder)
     notebooks.prepare(WORK / "running")
+    with files.alone(WORK, "one is enough, and resumes what the other leaves"):
+        return _measure_missing(names, wanted, expected, workers)
+
+
+def _measure_missing(names, wanted, expected, workers):
+    files.sweep(WORK)
+    files.sweep(STORE, "seeds.*")
     for name in stale(names):
         print(f"{name}: the stored table is stale, the code has changed since it was measured")
     waiting = [(name, seed) for seed in wanted for name in names]

@@ -60,6 +60,8 @@ def record(definition, *, device, store=recorded.STORE, partial=PARTIAL, jobs=1,
     ValueError
         If the rows so far belong to another definition or device, a measured value is not a finite number, the number
         of jobs is not positive, or rows are to go side by side while several processes train each of them.
+    files.Busy
+        If another process records this table.
     """
     if jobs < 1:
         raise ValueError(f"jobs is {jobs}, expected at least 1")
@@ -68,7 +70,19 @@ def record(definition, *, device, store=recorded.STORE, partial=PARTIAL, jobs=1,
             f"jobs is {jobs}, but {distributed.processes()} processes train every row together: expected 1"
         )
     scratch = Path(partial) / definition.notebook
-    partial = scratch / f"{definition.name}.json"
+    lock = scratch / f"{definition.name}.lock"
+    with files.alone(lock, "wait for it") if distributed.rank() == 0 else contextlib.nullcontext():
+        return _record_alone(definition, device, Path(store), scratch, jobs, bar)
+
+
+def _record_alone(definition, device, store, scratch, jobs, bar):
+    partial, target = scratch / f"{definition.name}.json", store / f"{definition.path}.json"
+    if distributed.rank() == 0:
+        for folder in (target.parent, scratch):
+            files.sweep(folder, f"{definition.name}.*")
+            files.sweep(folder, f"{definition.name}-*")
+        if _all_stored(partial, target):  # killed after the last write, before it tidied up
+            partial.unlink()
     state = {"fingerprint": definition.fingerprint, "device": describe(device), "elapsed": 0.0, "rows": {}}
     so_far = files.read_json(partial)
     # and nobody writes before everyone has read
@@ -92,7 +106,6 @@ def record(definition, *, device, store=recorded.STORE, partial=PARTIAL, jobs=1,
                 files.write_json(partial, state)
                 checkpoints.Checkpoint(_scratch(definition, number, scratch)).delete()  # the row is safe now
             shown.update()
-    target = Path(store) / f"{definition.path}.json"
     if writes:
         finished = {
             "table": definition.path,
@@ -108,10 +121,20 @@ def record(definition, *, device, store=recorded.STORE, partial=PARTIAL, jobs=1,
             "seeds": definition.seeds,
             "rows": [state["rows"][str(number)] for number in range(len(wanted))],
         }
+        # the picture first: a table that is there is not looked at again
+        if (content := picture(definition, finished)) is not None:
+            files.write_bytes(target.with_suffix(".png"), content)
         files.write_json(target, finished)
         partial.unlink(missing_ok=True)
-        picture(definition, store=store)
     return target
+
+
+def _all_stored(partial, target):
+    """Whether the rows so far are all those of the stored table."""
+    so_far, stored = files.read_json(partial), files.read_json(target)
+    if so_far is None or stored is None:
+        return False
+    return so_far["rows"] == {str(number): row for number, row in enumerate(stored["rows"])}
 
 
 def _row(definition, number, cell, seed, device, folder):
@@ -146,20 +169,20 @@ def _row_named(row):
         raise kind(f"{row}: {error}") from error
 
 
-def picture(definition, *, store=recorded.STORE):
-    """Draw a stored table beside it, ``<table>.png``, if it says how and matplotlib is there."""
+def picture(definition, finished):
+    """A finished table as PNG, bytes, if its definition says how to draw it and matplotlib is there; else None."""
     if definition.draw is None:
-        return
+        return None
     try:
         import matplotlib.pyplot
     except ImportError:
-        return
+        return None
     matplotlib.use("agg")
     figures.use_style()
-    figure, content = definition.draw(recorded.load(definition, store=store)), io.BytesIO()
+    figure, content = definition.draw(recorded.Recording(finished["rows"], finished)), io.BytesIO()
     figure.savefig(content, format="png", dpi=150)
     matplotlib.pyplot.close(figure)
-    files.write_bytes(Path(store) / f"{definition.path}.png", content.getvalue())
+    return content.getvalue()
 
 
 def describe(device):

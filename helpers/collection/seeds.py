@@ -14,6 +14,7 @@ threshold may hold by luck more often than once in a million runs.
 """
 
 import ast
+import functools
 import hashlib
 import json
 import math
@@ -76,7 +77,7 @@ def parse(text):
     return sorted(found)
 
 
-def digest(name, *, folder=None, helpers=HELPERS, recorded=STORE):
+def digest(name):
     """Digest of the code that a row judges: what the verdicts of one paper depend on, and nothing else.
 
     These are the code cells of essay and appendix, the claims of the card without their prose, the recorded tables of
@@ -87,15 +88,12 @@ def digest(name, *, folder=None, helpers=HELPERS, recorded=STORE):
     ----------
     name : str
         Of the paper's card.
-    folder : path-like, optional
-        Of the notebooks.
-    helpers, recorded : path-like
 
     Returns
     -------
     str
     """
-    folder = folder or notebooks.NOTEBOOKS
+    folder = notebooks.NOTEBOOKS
     made = hashlib.sha256()
 
     def add(label, content):
@@ -111,16 +109,17 @@ def digest(name, *, folder=None, helpers=HELPERS, recorded=STORE):
     kept = {label: [claim["where"], claim.get("kind"), claim.get("instances")] for label, claim in card.claims.items()}
     add("card", json.dumps(kept).encode())
     room = name.partition("_")[2]
-    for path in sorted(helpers.rglob("*.py")):
-        parts = path.relative_to(helpers).parts
+    for path in sorted(HELPERS.rglob("*.py")):
+        parts = path.relative_to(HELPERS).parts
         other_room = parts[0] == "papers" and len(parts) > 2 and parts[1] != room
         if parts[0] not in ("collection", "environment.py", "__main__.py") and not other_room:
             add("/".join(parts), _meaning(path.read_text(encoding="utf-8")))
-    for path in sorted((recorded / name).glob("*.json")):
+    for path in sorted((STORE / name).glob("*.json")):
         add(path.name, path.read_bytes())
     return made.hexdigest()[:16]
 
 
+@functools.cache
 def _meaning(source):
     """A program without comments, docstrings and line breaks; as it stands where it cannot be parsed."""
     try:
@@ -134,7 +133,7 @@ def _meaning(source):
 
 
 # -- rows ------------------------------------------------------------------------------------------------
-def measure(name, seed, *, code, work=WORK, workers=1):
+def measure(name, seed, *, code, workers=1):
     """Run essay and appendix of a paper at one seed, strictly, into a folder of their own; returns the row.
 
     Parameters
@@ -143,7 +142,6 @@ def measure(name, seed, *, code, work=WORK, workers=1):
     seed : int
     code : str
         Digest of the code that is about to run.
-    work : path-like
     workers : int
         Notebooks at a time.
 
@@ -152,11 +150,11 @@ def measure(name, seed, *, code, work=WORK, workers=1):
     dict
         ``claims`` holds the records by id; ``stopped`` says why a notebook did not reach its ledger (empty if all did).
     """
-    output = work / "running" / f"{name}-{seed}"
+    output = WORK / "running" / f"{name}-{seed}"
     shutil.rmtree(output, ignore_errors=True)  # of a command that was killed
     os.environ.update({"SEED": str(seed), "OUTPUT": str(output)})
     chosen = [path for path in notebooks.notebooks(name) if path.stem == name]
-    outcomes = notebooks.execute(chosen, workers=workers, keep=work / "running" / "executed")
+    outcomes = notebooks.execute(chosen, workers=workers, keep=WORK / "running" / "executed")
     card = cards.load(name, folder=notebooks.NOTEBOOKS)
     records = claims.stored(output, card)
     shutil.rmtree(output, ignore_errors=True)
@@ -183,12 +181,12 @@ def versions():
     return {"python": python_version()} | {name: metadata.version(name) for name in LIBRARIES}
 
 
-def rows(names, *, work=WORK):
+def rows(names):
     """The rows of the present code: a dict of name to dict of seed to row."""
     found = {}
     for name in names:
         code = digest(name)
-        every = (files.read_json(path) for path in work.glob(f"{name}-*.json"))
+        every = (files.read_json(path) for path in WORK.glob(f"{name}-*.json"))
         found[name] = {row["seed"]: row for row in sorted(every, key=lambda row: row["seed"]) if row["code"] == code}
     return found
 
@@ -242,7 +240,7 @@ def margin(rule, measured, threshold, *, must_hold):
 
     >>> margin("identity", 1e-14, 1e-12, must_hold=True), margin("statistical", 7.5, 5.0, must_hold=False)
     (100.0, 1.5)
-    >>> margin("inequality", -3.0, -1.0, must_hold=False), margin("counterexample", 0.3, 0.1, must_hold=True)
+    >>> margin("inequality", -3.0, -1.0, must_hold=False), margin("counterexample", 0.75, 0.25, must_hold=True)
     (3.0, 3.0)
     """
     if measured is None:
@@ -318,22 +316,21 @@ def lines(found):
     return made
 
 
-def record(found, *, store=STORE):
+def record(found):
     """Write the table of all rows so far; what is stored of a paper stays if it holds more seeds of the same code.
 
     Parameters
     ----------
     found : dict of str to dict of int to dict
         As :func:`rows` returns them.
-    store : path-like
 
     Returns
     -------
     list of str
         Names of the papers whose stored part stayed.
     """
-    about = (files.read_json(store / "seeds.json") or {"notebooks": {}})["notebooks"]
-    stored = files.read_csv(store / "seeds.csv") or {name: [] for name in COLUMNS}
+    about = (files.read_json(STORE / "seeds.json") or {"notebooks": {}})["notebooks"]
+    stored = files.read_csv(STORE / "seeds.csv") or {name: [] for name in COLUMNS}
     table = [dict(zip(stored, values, strict=True)) for values in zip(*stored.values(), strict=True)]
     kept = []
     for name, here in found.items():
@@ -365,14 +362,14 @@ def record(found, *, store=STORE):
         "seeds.md": summary(about, table),
     }
     for name, text in contents.items():
-        if not (store / name).exists() or (store / name).read_text(encoding="utf-8") != text:
-            files.write_text(store / name, text)
+        if not (STORE / name).exists() or (STORE / name).read_text(encoding="utf-8") != text:
+            files.write_text(STORE / name, text)
     return kept
 
 
-def stale(names, *, store=STORE):
+def stale(names):
     """Names whose stored part of the table was measured on other code than the present."""
-    about = (files.read_json(store / "seeds.json") or {"notebooks": {}})["notebooks"]
+    about = (files.read_json(STORE / "seeds.json") or {"notebooks": {}})["notebooks"]
     return [name for name in names if name in about and about[name]["code"] != digest(name)]
 
 

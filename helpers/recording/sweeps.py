@@ -60,8 +60,8 @@ def record(definition, *, device, store=recorded.STORE, partial=PARTIAL, jobs=1,
     ValueError
         If the rows so far belong to another definition or device, a measured value is not a finite number, the number
         of jobs is not positive, or rows are to go side by side while several processes train each of them.
-    files.Busy
-        If another process records this table.
+    OSError
+        If a folder cannot be written, or another process records this table (``files.Busy``).
     """
     if jobs < 1:
         raise ValueError(f"jobs is {jobs}, expected at least 1")
@@ -71,6 +71,8 @@ def record(definition, *, device, store=recorded.STORE, partial=PARTIAL, jobs=1,
         )
     scratch = Path(partial) / definition.notebook
     lock = scratch / f"{definition.name}.lock"
+    for folder in ((Path(store) / definition.path).parent, scratch) if distributed.rank() == 0 else ():
+        files.require_writable(folder)
     with files.alone(lock, "wait for it") if distributed.rank() == 0 else contextlib.nullcontext():
         return _record_alone(definition, device, Path(store), scratch, jobs, bar)
 

@@ -5,7 +5,7 @@ it are ended by SIGKILL and SIGINT, meet a full disk, a folder that cannot be wr
 the folder is copied and moved; a set-up is broken off. What is looked at:
 
 - **broken**: files that are neither as before nor as after a whole run (hidden unfinished files do not count yet);
-- **left**: processes that live five seconds after their run ended;
+- **left**: processes that live fifteen seconds after their run ended;
 - **unclear**: ends that print a traceback, or not the one line that says what happened;
 - **other**: files that differ, or are too many or too few, after the next whole run from those of an undisturbed run.
 
@@ -219,7 +219,7 @@ class Run:
                 found.append(int(path.name))
         return sorted(found)
 
-    def left(self, seconds=5.0):
+    def left(self, seconds=15.0):
         """How many of them live so many seconds later; these are ended."""
         deadline = time.monotonic() + seconds
         while (living := self.living()) and time.monotonic() < deadline:
@@ -279,9 +279,9 @@ def ended_at_random(what, arguments, clone, target, reference, old, seconds, *, 
 
     Half of the ends come at a moment of the run's time, half when some file has just appeared.
     """
-    line = Line(what, number.name)
+    line, ended = Line(what, number.name), Ended(0, "")
     for trial in range(times):
-        if trial % SERIES == 0:
+        if trial % SERIES == 0 or ended.status == 0:  # what is finished may not be run again
             shutil.rmtree(target, ignore_errors=True)
             tidy()
             if (trial // SERIES) % 2:  # every second series finds an older run
@@ -297,7 +297,7 @@ def ended_at_random(what, arguments, clone, target, reference, old, seconds, *, 
         line.times, line.hit = line.times + 1, line.hit + (running and ended.status != 0)
         if number == signal.SIGINT:
             line.slowest = max(line.slowest, ended.seconds)
-            if ended.status != 0:
+            if ended.status not in (0, -number):  # before Python listens to signals, or when all is said
                 line.clear(ended, "interrupted")
         line.left += run.left()
         line.compare(target, reference, before)

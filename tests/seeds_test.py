@@ -17,8 +17,10 @@ NAME = "98_small"
 @pytest.fixture
 def place(tmp_path, monkeypatch):
     """A paper of one notebook, helpers of one module, and folders for rows and table."""
-    for variable in ("PROFILE", "SEED", "OUTPUT", "STRICT", *notebooks.ONE_THREAD, "PYTHONPATH"):
-        monkeypatch.setenv(variable, "")  # a run sets them
+    for variable in ("PROFILE", "SEED", "OUTPUT", "STRICT"):
+        monkeypatch.setenv(variable, "")
+    for variable in (*notebooks.ONE_THREAD, "PYTHONPATH"):  # a run sets them
+        monkeypatch.setenv(variable, os.environ.get(variable, ""))
     monkeypatch.setattr(notebooks, "NOTEBOOKS", tmp_path / "notebooks")
     monkeypatch.setattr(notebooks, "EXECUTED", tmp_path / "executed")
     monkeypatch.setattr(seeds, "WORK", tmp_path / "work")
@@ -162,9 +164,10 @@ def test_the_weakest_seed_stands_in_the_table(place, monkeypatch):
     shifted = lines["control", "shifted"]
     assert shifted["weakest_seed"] == "0"
     assert float(shifted["standard_errors"]) == pytest.approx(7 - 4.892, abs=2e-3)  # mean of 6, 7, 8
+    assert float(shifted["spread"]) == pytest.approx(1)
     page = (place / "recorded" / "seeds.md").read_text()
     assert "- T-1, 1 of 3 seeds (1): check 'one'" in page
-    thin = page.split("## Controls fewer than 4.75 s.e. from their threshold")[1].split("##")[0]
+    thin = page.split("## Controls fewer than 4.75 s.e. or spreads from their threshold")[1].split("##")[0]
     assert "| T-1 | mean | shifted | statistical |" in thin
     assert "two" not in thin
 
@@ -284,7 +287,13 @@ def test_distances_in_standard_errors():
     claim.statistical("mean", 0.1, 0.0, 0.1, trials=100)
     claim.inequality("at most", 1.0, 2.0, tolerance=0.0, standard_error=0.1)
     claim.identity("exact", 1.0, 1.0, tolerance=1e-12)
-    mean, bound, exact = claim.checks
+    claim.empirical("grows", [1.0, 2.0, 3.0, 4.0, 5.0])
+    claim.control("a tenth of the spread", [-0.1, -0.2, -0.3, -0.4, -0.5])
+    mean, bound, exact, grows = claim.checks
+    control = claim.controls[0]
+    own = 0.1 * math.sqrt(2.5 / 5)
+    far = seeds.distance(grows, control["measured"], control["threshold"], must_hold=False)
+    assert far == pytest.approx((control["threshold"] + 0.3) / own)
     assert seeds.distance(mean, 9.0, 5.0, must_hold=False) == 4
     assert seeds.distance(mean, 1.0, 5.0, must_hold=True) == 4
     assert seeds.distance(bound, -1.0, -0.5, must_hold=False) == pytest.approx(5)

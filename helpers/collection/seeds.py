@@ -9,8 +9,9 @@ every control), ``seeds.json`` (when, with which versions, of which code) and ``
 The **margin** of a check or control is 1 at its threshold and larger the safer it is: threshold over measured for a
 check whose measured number has to stay below, measured over threshold for its control, and one plus the slack in
 units of the threshold where the measured number has to stay above. Where a standard error is known, the distance to
-the threshold is also given in standard errors: a control that stands fewer than :data:`SAFE` of them from its
-threshold may hold by luck more often than once in a million runs.
+the threshold is also given in standard errors. A control whose distance is, on average over the seeds, fewer than
+:data:`SAFE` standard errors, or fewer than :data:`SAFE` times its spread from seed to seed, may hold by luck more often
+than once in a million runs.
 """
 
 import ast
@@ -53,6 +54,7 @@ COLUMNS = (
     "threshold",
     "margin",
     "standard_errors",
+    "spread",
 )
 
 
@@ -255,13 +257,17 @@ def margin(rule, measured, threshold, *, must_hold):
 def distance(check, measured, threshold, *, must_hold):
     """Standard errors between a measured number and its threshold, positive on the right side; None if unknown.
 
-    A statistical check measures in standard errors. Otherwise the check's own is taken, for a control as well.
+    A statistical check measures in standard errors. The threshold of an empirical one is a multiple of its own, the
+    same for its controls; the control of an inequality is given its check's.
     """
-    if measured is None:
-        return None
-    unit = 1.0 if check["rule"] == "statistical" and check["unit"] == "s.e." else None
-    error = unit or (check["standard_error"] if check["rule"] in ("inequality", "empirical") else None)
-    if not error:
+    error = None
+    if check["rule"] == "statistical" and check["unit"] == "s.e.":
+        error = 1.0
+    elif check["rule"] == "inequality":
+        error = check["standard_error"]
+    elif check["rule"] == "empirical" and check["threshold"] and threshold:
+        error = check["standard_error"] * threshold / check["threshold"]
+    if measured is None or not error:
         return None
     above = check["rule"] in verdicts.DIRECTIONS
     return (measured - threshold if above == must_hold else threshold - measured) / error
@@ -279,7 +285,7 @@ def lines(found):
     -------
     list of dict
         Keys are :data:`COLUMNS`. ``measured``, ``threshold`` and ``margin`` are those of the seed with the smallest
-        margin, ``standard_errors`` is the mean distance over the seeds.
+        margin, ``standard_errors`` and ``spread`` are mean and standard deviation of the distance over the seeds.
     """
     gathered = {}
     for seed, row in found.items():
@@ -311,6 +317,7 @@ def lines(found):
                 "threshold": entry["threshold"],
                 "margin": margins[weakest],
                 "standard_errors": None if None in distances else statistics.fmean(distances),
+                "spread": None if None in distances or len(distances) < 2 else statistics.stdev(distances),
             }
         )
     return made
@@ -396,8 +403,8 @@ def summary(about, table):
         "# Claims at other seeds",
         "",
         "Written by `make seeds`; every check and every control has a line in [seeds.csv](seeds.csv). A margin is 1 at "
-        "the threshold and larger on the right side of it; s.e. is the mean distance to the threshold in standard "
-        f"errors, of which {SAFE:.2f} leave one chance in a million.",
+        "the threshold and larger on the right side of it; s.e. is the distance to the threshold in standard errors, "
+        f"its mean over the seeds and its spread from seed to seed; {SAFE:.2f} leave one chance in a million.",
         "",
         words.row(["paper", "seeds", "claims that failed", "measured on", "minutes", "versions", "code"]),
         "|---" * 7 + "|",
@@ -421,8 +428,8 @@ def summary(about, table):
     parts += [] if parts[-1] else ["None."]
 
     def shown(title, chosen, order):
-        head = ["claim", "check", "control", "rule", "margin", "at seed", "s.e.", "wrong at"]
-        keys = ("claim", "check", "breaks", "rule", "margin", "weakest_seed", "standard_errors", "wrong_at")
+        head = ["claim", "check", "control", "rule", "margin", "at seed", "s.e.", "spread", "wrong at"]
+        keys = ("claim", "check", "breaks", "rule", "margin", "weakest_seed", "standard_errors", "spread", "wrong_at")
         said = [
             words.row([line[key] for key in keys])
             for line in sorted(chosen, key=lambda line: float(line[order]))[:SHOWN]
@@ -431,9 +438,9 @@ def summary(about, table):
 
     controls = [line for line in table if line["kind"] == "control"]
     known = [line for line in controls if line["standard_errors"]]
-    thin = [line for line in known if float(line["standard_errors"]) < SAFE]
+    thin = [line for line in known if float(line["standard_errors"]) < SAFE * max(1.0, float(line["spread"] or 0))]
     checks = [line for line in table if line["kind"] == "check"]
-    parts += shown(f"Controls fewer than {SAFE:.2f} s.e. from their threshold", thin, "standard_errors")
+    parts += shown(f"Controls fewer than {SAFE:.2f} s.e. or spreads from their threshold", thin, "standard_errors")
     parts += shown("Controls with the fewest s.e.", known, "standard_errors")
     parts += shown("Controls with the smallest margin", controls, "margin")
     parts += shown("Checks with the smallest margin", checks, "margin")

@@ -8,9 +8,11 @@ trained by all processes together.
 
 import argparse
 import contextlib
+import functools
 import io
 import logging
 import math
+import os
 import platform
 import sys
 import threading
@@ -96,7 +98,7 @@ def _record_alone(definition, device, store, scratch, jobs, bar):
     wanted = [(cell, seed) for cell in definition.cells for seed in definition.seeds]
     missing = [number for number in range(len(wanted)) if str(number) not in state["rows"]]
     rows = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(
-        joblib.delayed(_row)(definition, number, *wanted[number], device, scratch) for number in missing
+        joblib.delayed(_row)(definition, number, *wanted[number], device, scratch, os.getpid()) for number in missing
     )
     writes, before, start = distributed.rank() == 0, state["elapsed"], time.monotonic()
     done = len(wanted) - len(missing)
@@ -139,8 +141,9 @@ def _all_stored(partial, target):
     return so_far["rows"] == {str(number): row for number, row in enumerate(stored["rows"])}
 
 
-def _row(definition, number, cell, seed, device, folder):
+def _row(definition, number, cell, seed, device, folder, recorder):
     """Measure one cell for one seed, on one thread; returns its number and the row."""
+    _end_with(recorder)
     scratch = _scratch(definition, number, folder)
     with ALONE, threadpool_limits(1), _row_named(f"{definition.path}, {cell}, seed {seed}"):
         start, threads = time.monotonic(), torch.get_num_threads()
@@ -153,6 +156,20 @@ def _row(definition, number, cell, seed, device, folder):
             raise ValueError(f"{', '.join(bad)} is not finite")
     measured = {name: float(value) for name, value in values.items()}
     return number, {**cell, "seed": seed, **measured, "seconds": round(time.monotonic() - start, 2)}
+
+
+@functools.cache
+def _end_with(recorder):
+    """In a process that ``recorder`` started: end when it has ended, even where it was killed, not hours later."""
+    if os.getppid() != recorder:
+        return
+
+    def watch():
+        while os.getppid() == recorder:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _scratch(definition, number, folder):

@@ -2,9 +2,9 @@
 
 Only the standard library, and syntax that old interpreters parse, because this file has to be able to say in one
 clear line that the interpreter is too old. An existing ``.venv`` is kept, and with it an installed torch 2.13.0,
-whatever its build. The stamp is written last, so that an interrupted set-up is simply taken up again. A package whose
-installation was broken off has no list of its files (pip writes RECORD last): what is left of it is removed, because
-pip would take it for installed. Two set-ups of one clone wait for each other.
+whatever its build. The stamp is written last, so that an interrupted set-up is simply taken up again. Where the
+installation of a package was broken off, pip may take it for installed though its programs are missing; it writes
+INSTALLER after them, so what has none is removed. Two set-ups of one clone wait for each other.
 
 A virtual environment names its folder in many places. After a clone was copied or moved they would still lead to the
 original, whose code would run and whose files would be written. The stamp therefore stands for the folder too, and
@@ -17,6 +17,7 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -35,7 +36,8 @@ PACKAGE = "contrastive_theory_checked"
 # What a script in .venv/bin starts with: its interpreter, by way of the shell if the path has a space or is long.
 INTERPRETER = re.compile(rb"#!(?:/bin/sh\n'''exec' \")?(/[^\n\"]*/\.venv)/bin/python")
 LONGEST_SHEBANG = 127  # bytes of a first line that every Linux reads
-HAS_PIP = "import pip._internal.cli.main"
+# Half of pip may fail in any way.
+HAS_PIP = "import sys\ntry:\n    import pip._internal.cli.main\nexcept BaseException:\n    sys.exit(1)"
 NO_NETWORK = (
     "NewConnectionError",
     "ConnectTimeout",
@@ -61,13 +63,26 @@ def stop(message):
 
 
 def call(arguments, log):
-    """Run a command, showing its output as it comes and keeping it in ``log``; returns the exit status."""
-    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
-    for line in process.stdout:
-        log.append(line)
-        sys.stdout.write(line)
-        sys.stdout.flush()
-    return process.wait()
+    """Run a command, showing its output as it comes and keeping it in ``log``; returns the exit status.
+
+    An interrupt ends it and whatever it started, in silence. Killed outright, we leave it behind: it holds the clone
+    (:func:`alone`) until it has ended, because it inherits what holds it.
+    """
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "universal_newlines": True, "close_fds": False}
+    process = subprocess.Popen(arguments, start_new_session=True, **options)
+    try:
+        for line in process.stdout:
+            log.append(line)
+            sys.stdout.write(line)
+            sys.stdout.flush()
+        return process.wait()
+    except KeyboardInterrupt:
+        if os.name == "posix":
+            os.killpg(process.pid, signal.SIGTERM)
+        else:
+            process.terminate()
+        process.communicate()
+        raise
 
 
 def explain(log):
@@ -143,7 +158,10 @@ def make_own():
 
 def remove_broken_off():
     """Forget packages whose installation or removal was broken off; returns their names."""
-    found = [name for name in installed("*.dist-info") if not os.path.exists(os.path.join(name, "RECORD"))]
+    last = ("INSTALLER", "RECORD")  # written in this order, after everything else
+    found = [
+        name for name in installed("*.dist-info") if not all(os.path.exists(os.path.join(name, file)) for file in last)
+    ]
     found += installed("~*")  # what pip had set aside while it replaced it
     for name in found:
         if os.path.isdir(name) and not os.path.islink(name):
@@ -160,6 +178,7 @@ def alone():
         yield
         return
     handle = os.open(ROOT, os.O_RDONLY)
+    os.set_inheritable(handle, True)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

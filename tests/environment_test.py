@@ -270,13 +270,15 @@ def test_an_environment_broken_off_while_it_was_made_is_made_again(original, mon
 
 @pytest.mark.parametrize("name", ["other-1.0.dist-info", "~ther", "contrastive_theory_checked-0.1.0.dist-info"])
 def test_what_an_installation_broken_off_left_is_removed(original, monkeypatch, capsys, name):
-    """pip takes a package without a list of its files for installed, and cannot replace it either."""
+    """pip takes a package for installed whose programs it has not written yet."""
     (original / "requirements.txt").write_text("other")
     whole, left = library(original) / "whole-1.0.dist-info", library(original) / name
     for folder in (whole, left):
         folder.mkdir()
         (folder / "METADATA").write_text("Name: other")
     (whole / "RECORD").write_text("")
+    (whole / "INSTALLER").write_text("pip")
+    (left / "RECORD").write_text("")  # some packages bring one
     Pip(monkeypatch)
     ready(original, monkeypatch)
     assert whole.exists()

@@ -9,7 +9,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 PLAIN := env -u PROFILE -u SEED -u OUTPUT -u REDRAW -u STRICT
 
 .DEFAULT_GOAL := help
-.PHONY: site slides site-test help setup figures store record full seeds claims claim lab test slow-test quick-test bench clean
+.PHONY: site slides site-test help setup figures essays store record full seeds claims claim lab test slow-test quick-test bench clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -19,6 +19,9 @@ setup:
 
 figures: setup ## run every notebook (NB=01: one), write figures/ and the claims ledger, print the verdicts
 	@$(BIN)/python -m helpers run $(NB)
+
+essays: setup ## the same for the five essays alone
+	@$(BIN)/python -m helpers run --essays $(NB)
 
 full: setup ## the same in the full profile, on the GPU if there is one; writes to build/full-0 (TABLE=...: record it first)
 	@$(if $(TABLE),PROFILE=full $(BIN)/python -m helpers record $(TABLE) $(if $(DATA),--data $(DATA)) $(AGAIN))
@@ -36,17 +39,17 @@ claim: setup ## explain one claim and run its cells: make claim ID=SC-T1
 lab: setup ## open the notebooks in JupyterLab
 	@$(BIN)/python -m helpers lab
 
-test: setup ## lint, quick unit tests, every notebook against its stored outputs, ledger and figure data against the stored ones
+test: setup ## lint, unit tests, every notebook against its stored outputs, ledger and figure data against the stored ones
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(PLAIN) $(ONE_THREAD) $(BIN)/pytest -q -n 2 -m "not slow"
+	@$(PLAIN) $(ONE_THREAD) $(BIN)/pytest -q -n 2 --dist worksteal
 	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && \
 	$(PLAIN) STRICT=1 OUTPUT="$$fresh" PYTHONPATH="$(CURDIR)" $(ONE_THREAD) $(BIN)/pytest -q -p no:cacheprovider \
 	    --nbval --nbval-current-env --nbval-sanitize-with=notebooks/sanitize.cfg --nbval-cell-timeout=600 -n 2 --dist loadfile notebooks && \
 	$(PLAIN) $(BIN)/python -m helpers compare figures "$$fresh"
 
-slow-test: setup ## the tests that take minutes: wrong formulas that claims must notice, claims in any order, processes, rows of tables
-	@$(PLAIN) $(ONE_THREAD) $(BIN)/pytest -q -n 2 -m slow
+slow-test: setup ## of the unit tests those that take minutes: wrong formulas, claims in any order, processes, rows of tables
+	@$(PLAIN) $(ONE_THREAD) $(BIN)/pytest -q -n 2 --dist worksteal -m slow
 
 quick-test: setup ## the unit tests that take seconds (no notebook is run)
 	@$(PLAIN) $(ONE_THREAD) $(BIN)/pytest -q -n 2 -m "not slow"

@@ -1,6 +1,7 @@
 """Imports run downwards only, a paper knows no other paper, and the environment is read in one place."""
 
 import ast
+import importlib
 import re
 from pathlib import Path
 
@@ -86,6 +87,20 @@ def test_imports_within_a_package_are_relative(name):
     text = MODULES[name].read_text(encoding="utf-8")
     if MODULES[name].parent != HELPERS:
         assert not re.search(rf"^ *(from|import) {re.escape(own)}\b", text, re.M)
+
+
+FACES = [name for name, path in MODULES.items() if path.name == "__init__.py" and "papers" not in name and name]
+FACES.remove("collection")  # commands, not a library
+
+
+@pytest.mark.parametrize("name", [name for name in FACES if name != "__init__"])
+def test_a_package_has_a_face(name):
+    face = importlib.import_module(f"helpers.{name}")
+    assert face.__doc__
+    assert len(face.__all__) == len(set(face.__all__)) > 0
+    for public in face.__all__:
+        assert getattr(face, public) is not None
+        assert f"{name}.{public}" not in MODULES, f"{public} names a module of {name} and something else"
 
 
 def test_no_circle():

@@ -237,6 +237,13 @@ def refused(capsys, *arguments):
     return capsys.readouterr().err
 
 
+def test_the_essays_can_be_asked_for_alone():
+    essays, everything = notebooks.notebooks(essays=True), notebooks.notebooks()
+    assert [path for path in everything if path.parent.name != "appendix"] == essays
+    assert len(essays) == 6
+    assert len(everything) == 11  # the page across the papers has no appendix
+
+
 def test_an_unknown_notebook_is_named(place, capsys):
     assert "no notebook starts with '77'; there are 98_small\n" in refused(capsys, "run", "77")
 

@@ -309,6 +309,14 @@ FAULTS = [
         piece="accuracy = 1 - information.bayes_error(label)",
         replacement="accuracy = np.sort(label, axis=1)[:, -2].sum(axis=1)",
     ),
+    Fault(
+        "a grid of step 0.002",
+        CELL,
+        notebook=NOTEBOOK,
+        claim="MI-T8",
+        piece="np.arange(501) / 1000)",
+        replacement="np.arange(251) / 500)",
+    ),
     Fault("anchors in turn", "critics.fitting.same_class_pairs", anchors_in_turn, NOTEBOOK, "MI-D2"),
     Fault("labels ignored when pairing", "critics.fitting.same_class_pairs", classes_ignored, NOTEBOOK, "MI-D2"),
     Fault(

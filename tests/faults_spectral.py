@@ -170,5 +170,12 @@ FAULTS = [
         "most_spread(logits, logits - logits[0] + 0.01)",
     ),
     cell("eigenvectors from the second on", "SC-H2", "vectors[:, :q], allowed", "vectors[:, 1 : q + 1], allowed"),
+    cell("d^2.1 for d^2", "SC-X11", ".clamp(min=0).pow(power)", ".clamp(min=0).pow(1.05 * power)"),
+    cell(
+        "5 % more for the diagonal",
+        "SC-X8",
+        "floor = [graphs.entropy(p) + n *",
+        "floor = [graphs.entropy(p) + 1.05 * n *",
+    ),
     cell("no degree excess of 1/2", "SC-L4", "((chosen - 1) / 2 * (Z**2)", "((chosen - 1) * (Z**2)"),
 ]

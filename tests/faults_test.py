@@ -10,6 +10,7 @@ import re
 import sys
 
 import claim_cells
+import faults_across
 import faults_alpha
 import faults_information
 import faults_multimodal
@@ -24,7 +25,7 @@ from faults import CELL, Fault, negated
 import helpers
 from helpers.ledger import cards
 
-ROOMS = (faults_spectral, faults_alpha, faults_information, faults_multimodal, faults_robust)
+ROOMS = (faults_across, faults_spectral, faults_alpha, faults_information, faults_multimodal, faults_robust)
 FAULTS = [fault for room in ROOMS for fault in room.FAULTS]
 
 

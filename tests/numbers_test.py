@@ -69,3 +69,8 @@ def test_a_place_that_is_none_is_refused():
         numbers.fill("at {=error/max d}", COLUMNS)
     with pytest.raises(ValueError, match=re.escape("'{=}'")):
         numbers.fill("at {=}", COLUMNS)
+
+
+def test_a_place_without_its_sign_is_refused():
+    with pytest.raises(ValueError, match=re.escape("'{error max .2f}': a place in a caption starts with {=")):
+        numbers.fill("from {error max .2f} on", COLUMNS)

@@ -128,6 +128,13 @@ def test_a_change_of_anything_else_does_not(place, path, old, new):
     assert seeds.digest(NAME) == before
 
 
+def test_the_rooms_that_a_cell_names_are_judged(place):
+    notebook(place, "from helpers.papers.other import c")
+    before = seeds.digest(NAME)
+    changed(place, "helpers/papers/other/c.py", "x + 1", "x + 2")
+    assert seeds.digest(NAME) != before
+
+
 def test_a_recorded_table_is_judged_with_its_paper(place):
     before = seeds.digest(NAME)
     files.write_json(place / "recorded" / NAME / "digits.json", {"rows": []})

@@ -7,13 +7,15 @@ import sys
 from helpers import files, runtime
 
 
-def run(pattern="", *, store=False, workers=2):
+def run(pattern="", *, essays=False, store=False, workers=2):
     """Execute the chosen notebooks, render ledger and gallery, print the verdicts.
 
     Parameters
     ----------
     pattern : str
         Start of a notebook's name; all by default.
+    essays : bool
+        Leave the appendices out.
     store : bool
         Also write outputs, generated text and numbers in prose back into notebooks and pages (for maintainers).
     workers : int
@@ -29,7 +31,7 @@ def run(pattern="", *, store=False, workers=2):
     asked = runtime.settings(os.environ | {"STRICT": "1"})
     if store and (asked["profile"], asked["seed"]) != ("quick", 0):
         raise ValueError(f"profile {asked['profile']}, seed {asked['seed']}: only the quick one with seed 0 is stored")
-    chosen, output = notebooks.notebooks(pattern), asked["output"]
+    chosen, output = notebooks.notebooks(pattern, essays=essays), asked["output"]
     notebooks.prepare(output)
     with files.alone(output, "wait for it, or name another folder in OUTPUT"):
         return _run_alone(chosen, output, store=store, workers=workers)
@@ -92,7 +94,9 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m helpers")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, about in (("run", "execute notebooks"), ("store", "execute notebooks and keep their outputs")):
-        commands.add_parser(name, help=about).add_argument("notebook", nargs="?", default="", help="start of its name")
+        command = commands.add_parser(name, help=about)
+        command.add_argument("notebook", nargs="?", default="", help="start of its name")
+        command.add_argument("--essays", action="store_true", help="leave the appendices out")
     many = commands.add_parser("seeds", help="run every claim at many seeds, resuming what is there")
     many.add_argument("seeds", help="such as 0..19 or 0..4,7")
     many.add_argument("notebook", nargs="*", help="starts of their names")
@@ -109,7 +113,7 @@ def main(arguments=None):
         parser.error(f"unrecognized arguments: {' '.join(others)}")
     try:
         if options.command in ("run", "store"):
-            return run(options.notebook, store=options.command == "store")
+            return run(options.notebook, essays=options.essays, store=options.command == "store")
         if options.command == "seeds":
             from . import seeds
 

@@ -31,8 +31,15 @@ KERNEL = "python3"
 ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
 
 
-def notebooks(pattern=""):
+def notebooks(pattern="", *, essays=False):
     """Paths of the notebooks whose name starts with ``pattern``, in order, an essay before its appendix.
+
+    Parameters
+    ----------
+    pattern : str
+        Start of the name; all by default.
+    essays : bool
+        Leave the appendices out.
 
     Raises
     ------
@@ -40,7 +47,7 @@ def notebooks(pattern=""):
         If there is none; the message lists what there is.
     """
     found = sorted(
-        [*NOTEBOOKS.glob("[0-9]*.ipynb"), *NOTEBOOKS.glob("appendix/[0-9]*.ipynb")],
+        [*NOTEBOOKS.glob("[0-9]*.ipynb"), *([] if essays else NOTEBOOKS.glob("appendix/[0-9]*.ipynb"))],
         key=lambda path: (path.stem, path.parent.name == "appendix"),
     )
     chosen = [path for path in found if path.stem.startswith(pattern)]

@@ -20,6 +20,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import shutil
 import statistics
 from datetime import date
@@ -83,8 +84,8 @@ def digest(name):
     """Digest of the code that a row judges: what the verdicts of one paper depend on, and nothing else.
 
     These are the code cells of essay and appendix, the claims of the card without their prose, the recorded tables of
-    the paper, and ``helpers`` without ``collection``, set-up and the rooms of other papers. Comments, docstrings and
-    line breaks do not count.
+    the paper, and ``helpers`` without ``collection``, set-up and the rooms of papers that no cell names. Comments,
+    docstrings and line breaks do not count.
 
     Parameters
     ----------
@@ -101,19 +102,21 @@ def digest(name):
     def add(label, content):
         made.update(f"{label} {len(content)}\n".encode() + content)
 
+    sources = []
     for path in (folder / f"{name}.ipynb", folder / "appendix" / f"{name}.ipynb"):
         if path.exists():
             cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
             for cell in cells:
                 if cell["cell_type"] == "code":
-                    add("cell", _meaning("".join(cell["source"])))
+                    sources.append("".join(cell["source"]))
+                    add("cell", _meaning(sources[-1]))
     card = cards.load(name, folder=folder)
     kept = {label: [claim["where"], claim.get("kind"), claim.get("instances")] for label, claim in card.claims.items()}
     add("card", json.dumps(kept).encode())
-    room = name.partition("_")[2]
+    rooms = {name.partition("_")[2], *re.findall(r"helpers\.papers\.(\w+)", "\n".join(sources))}
     for path in sorted(HELPERS.rglob("*.py")):
         parts = path.relative_to(HELPERS).parts
-        other_room = parts[0] == "papers" and len(parts) > 2 and parts[1] != room
+        other_room = parts[0] == "papers" and len(parts) > 2 and parts[1] not in rooms
         if parts[0] not in ("collection", "environment.py", "__main__.py") and not other_room:
             add("/".join(parts), _meaning(path.read_text(encoding="utf-8")))
     for path in sorted((STORE / name).glob("*.json")):

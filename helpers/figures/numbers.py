@@ -12,6 +12,8 @@ import statistics
 PLACE = re.compile(r"\{=([^{}]*)\}")
 _LIKE_A_FORM = re.compile(r"\s[+,]*\.?\d*[bcdefgnosx%]$", re.I)
 QUOTED = re.compile(r"\s*(?P<path>\S.*?)(?:\s+(?P<form>\+?,?\.\d+[efg%]))?\s*", re.S)
+# A format in braces without the sign: meant as a place, and printed as it stands if nobody notices.
+FORGOTTEN = re.compile(r"\{[^{}=][^{}]*\s\+?,?\.\d+[efg%]\s*\}")
 DEFAULT_FORMAT = ".3g"
 REDUCTIONS = {
     "first": lambda values: values[0],
@@ -84,6 +86,8 @@ def fill(template, columns):
         path, form = parse(place[1], place[0])
         return printed(value(columns, path), form)
 
+    if found := FORGOTTEN.search(template):
+        raise ValueError(f"{found[0]!r}: a place in a caption starts with {{=, such as {{=column/max .2f}}")
     return PLACE.sub(filled, template)
 
 

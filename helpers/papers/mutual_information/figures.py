@@ -339,7 +339,8 @@ def temperature(candidates, temperatures, values, measured_candidates, measured,
     pieces = []
     for place, (tau, colour) in enumerate(zip(temperatures, COLOURS, strict=False)):
         left.plot(candidates, values[:, place], color=colour)
-        left.text(4500, values[-1, place] - 0.07 * (tau == 0.2), f"τ = {tau:g}", color=colour, va="center")
+        aside = 0.09 * (tau == 0.1) - 0.07 * (tau == 0.2)  # of the dotted line and of each other
+        left.text(4500, values[-1, place] + aside, f"τ = {tau:g}", color=colour, va="center")
         pieces.append({"curve": f"tau_{tau:g}", "x": candidates, "nats": values[:, place], "spread": 0.0})
     left.axhline(np.log(10), color=CONTROL, linestyle=":", label="log 10")
     middle, spread = measured.mean(axis=1), measured.std(axis=1, ddof=1)
@@ -354,11 +355,12 @@ def temperature(candidates, temperatures, values, measured_candidates, measured,
         right.plot(knob, np.full(knob.size, np.log(number)), ":", color=colour)
         pieces.append({"curve": f"limit_{number}", "x": knob, "nats": line, "spread": 0.0})
     right.axvline(0.5, color=CONTROL, linewidth=1)
+    right.text(0.51, 4.3, "τ of the points", color=CONTROL, va="top", rotation=90)
     right.set(xscale="log", xlabel="temperature", ylabel="limit for many candidates (nats)", ylim=(0, 5))
     right.set(title="what the temperature takes; dotted: log C", xticks=[0.05, 0.1, 0.2, 0.5, 1, 2])
     right.set_xticklabels([0.05, 0.1, 0.2, 0.5, 1, 2])
     right.minorticks_off()
-    right.legend(loc="upper right")
+    right.legend(loc="upper right", bbox_to_anchor=(1, 0.9))  # between two dotted lines
     return fig, long_format.columns(pieces)
 
 
@@ -480,7 +482,7 @@ def _measures(values, family, titles, ranks, labels, *, low):
         pieces.append(row | {"spread": rows.std(axis=1, ddof=1)})
     short = [title.replace(" information (nats)", "") for title in titles.values()]
     axes[2].set(yticks=range(len(short)), yticklabels=short, xlim=(-1, 1), ylim=(len(short) - 0.5, -0.5))
-    axes[2].set(xlabel="Kendall correlation with accuracy")
+    axes[2].set(xlabel="Kendall correlation with accuracy", xticks=np.linspace(-1, 1, 5))
     for legend in (axes[0].get_legend_handles_labels(), axes[2].get_legend_handles_labels()):
         place = "outside lower left" if legend[1][0] in set(family) | {"certified (Bayes)"} else "outside lower right"
         fig.legend(*legend, loc=place, ncols=4 if place.endswith("left") else 1, columnspacing=1)
@@ -493,7 +495,7 @@ def few_labels(sizes, irrelevant, curves, samples, measured, errors):
     fig, axes = plt.subplots(figsize=(6.4, 4), layout="constrained")
     pieces = []
     for b, curve, colour in zip(irrelevant, curves, COLOURS, strict=False):
-        axes.plot(sizes, curve, color=colour, label=f"{b} irrelevant values")
+        axes.plot(sizes, curve, color=colour, label=f"{b} irrelevant value{'s' if b > 1 else ''}")
         pieces.append({"irrelevant": b, "what": "exact", "samples": sizes, "accuracy": curve, "error": 0.0})
     form = {"fmt": "ok", "capsize": 4, "markersize": 4, "label": "simulated, ± 4 s.e."}
     axes.errorbar(np.full(len(irrelevant), samples), measured, 4 * errors, **form)

@@ -7,9 +7,7 @@ width ``reach`` around it, or leave it. Negatives and worlds as in ``finite_worl
 
 import numpy as np
 
-from helpers.optimise import sharpness
-
-from . import decomposition, finite_worlds
+from . import decomposition, finite_worlds, pac_bayes
 
 INPUTS = np.array([[1.0, 0.5], [1.0, -0.5], [-1.0, 0.5], [-1.0, -0.5]])
 CONDITIONAL = np.array([[0.8, 0.2, 0.0, 0.0], [0.0, 0.0, 0.2, 0.8]])
@@ -117,7 +115,7 @@ def worst_in_ball(parameters, shares, *, radius, steps=6, temperature, weight, n
     shares : array_like, shape (s, tuples)
     radius : float
     steps : int
-        Of :func:`sharpness.ball_grid`.
+        Of :func:`pac_bayes.ball_grid`.
     temperature, weight, negatives, reach
         As in :func:`worlds`.
 
@@ -125,7 +123,7 @@ def worst_in_ball(parameters, shares, *, radius, steps=6, temperature, weight, n
     -------
     ndarray, shape (s,)
     """
-    offsets, cover = sharpness.ball_grid(radius, steps)
+    offsets, cover = pac_bayes.ball_grid(radius, steps)
     form = {"temperature": temperature, "weight": weight, "negatives": negatives, "reach": reach}
     tables = mean_losses(np.asarray(parameters) + offsets, shares, attacked=True, **form)
     return tables.max(axis=0) + cover * steepness(temperature=temperature, reach=reach)

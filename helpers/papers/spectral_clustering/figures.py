@@ -177,7 +177,7 @@ def codeword_window(curves, own, classes="the digits"):
         panels[panel].plot(places, values, ".", color=COLOURS[colour], alpha=0.5)
         panels[panel].plot(places[1:], values[1:].mean(axis=1), "o-", color=COLOURS[colour], label=label, ms=4)
         panels[panel].plot(places[:1], values[:1].mean(axis=1), "o", color=COLOURS[colour], ms=4)
-    panels[0].axhline(np.mean(own), color=CONTROL, ls="--", label=f"spectral clustering with {classes}")
+    panels[0].axhline(np.mean(own), color=CONTROL, ls="--", label=f"spectral {labels[1]}")
     panels[0].set(ylabel="adjusted Rand index", ylim=(0.2, 1.02))
     panels[0].legend(loc="lower left")
     panels[1].set(ylabel="angle to $v_2,\\dots,v_{10}$, mean of nine (degrees)", ylim=(0, None))

@@ -1,0 +1,1 @@
+"""One encoder and one batch, read by all five papers."""

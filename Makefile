@@ -2,13 +2,14 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+SEEDS ?= 0..19
 # One thread a test process, as when the notebooks are run: two go at a time.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 # Tests always look at the quick profile with seed 0, whatever the shell exports.
 PLAIN := env -u PROFILE -u SEED -u OUTPUT -u REDRAW -u STRICT
 
 .DEFAULT_GOAL := help
-.PHONY: site slides pdf site-test paper help setup figures essays store record full gpu claims claim lab test slow-test quick-test bench clean
+.PHONY: site slides pdf site-test paper help setup figures essays store record full seeds gpu claims claim lab test slow-test quick-test bench mutants clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -26,6 +27,9 @@ essays: setup ## the same for the five essays alone
 full: setup ## the same in the full profile, on the GPU if there is one; writes to build/full-0 (TABLE=...: record it first)
 	@$(if $(TABLE),PROFILE=full $(BIN)/python -m helpers record $(TABLE) $(if $(DATA),--data $(DATA)) $(AGAIN))
 	@PROFILE=full $(BIN)/python -m helpers run $(NB)
+
+seeds: setup ## (hours) run every claim at other seeds, resuming what is there: make seeds SEEDS=0..19 NB="01 03"
+	@$(BIN)/python -m helpers seeds $(SEEDS) $(NB)
 
 claims: setup ## print the stored verdict of every claim
 	@$(BIN)/python -m helpers claims
@@ -65,6 +69,10 @@ gpu: ## run the live training cells on a GPU and measure its speed, eight minute
 
 bench: setup ## measure ours beside its peers (QUICK=--quick: small sizes only); rewrites benchmarks/README.md
 	@$(BIN)/python -m benchmarks.environment $(QUICK)
+
+mutants: setup ## put random wrong formulas in and see what catches them (hours; goes on where it stopped; N=, SEED=, PACKAGE=)
+	@$(PLAIN) $(ONE_THREAD) PYTHONPATH="$(CURDIR):$(CURDIR)/tests" nice -n 19 $(BIN)/python -m mutants \
+	    $(if $(N),--count $(N)) $(if $(SEED),--seed $(SEED)) $(if $(PACKAGE),--package $(PACKAGE))
 
 site: ## build the static site into build/site (needs Node.js and graphviz)
 	@$(PYTHON) site/build.py

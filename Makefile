@@ -2,13 +2,14 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+SEEDS ?= 0..19
 # One thread a test process, as when the notebooks are run: two go at a time.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 # Tests always look at the quick profile with seed 0, whatever the shell exports.
 PLAIN := env -u PROFILE -u SEED -u OUTPUT -u REDRAW -u STRICT
 
 .DEFAULT_GOAL := help
-.PHONY: site slides pdf site-test paper help setup figures essays store record full claims claim lab test slow-test quick-test bench mutants clean
+.PHONY: site slides pdf site-test paper help setup figures essays store record full seeds gpu claims claim lab test slow-test quick-test bench mutants clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -26,6 +27,9 @@ essays: setup ## the same for the five essays alone
 full: setup ## the same in the full profile, on the GPU if there is one; writes to build/full-0 (TABLE=...: record it first)
 	@$(if $(TABLE),PROFILE=full $(BIN)/python -m helpers record $(TABLE) $(if $(DATA),--data $(DATA)) $(AGAIN))
 	@PROFILE=full $(BIN)/python -m helpers run $(NB)
+
+seeds: setup ## (hours) run every claim at other seeds, resuming what is there: make seeds SEEDS=0..19 NB="01 03"
+	@$(BIN)/python -m helpers seeds $(SEEDS) $(NB)
 
 claims: setup ## print the stored verdict of every claim
 	@$(BIN)/python -m helpers claims
@@ -59,6 +63,9 @@ paper: setup ## lay out a new paper with one example claim and store its first r
 
 record: setup ## record a longer table, resuming what is there (AGAIN=--again: anew): make record TABLE=kernel_infonce_digits
 	@$(BIN)/python -m helpers record $(TABLE) $(if $(DATA),--data $(DATA)) $(AGAIN)
+
+gpu: ## run the live training cells on a GPU and measure its speed, eight minutes, no set-up (TINY=--tiny: a trial on the CPU)
+	@$(or $(wildcard $(BIN)/python),$(PYTHON)) -m helpers gpu $(TINY)
 
 bench: setup ## measure ours beside its peers (QUICK=--quick: small sizes only); rewrites benchmarks/README.md
 	@$(BIN)/python -m benchmarks.environment $(QUICK)

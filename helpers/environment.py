@@ -2,20 +2,30 @@
 
 Only the standard library, and syntax that old interpreters parse, because this file has to be able to say in one
 clear line that the interpreter is too old. An existing ``.venv`` is kept, and with it an installed torch 2.13.0,
-whatever its build. The stamp is written last, so that an interrupted set-up is simply taken up again.
+whatever its build. The stamp is written last, so that an interrupted set-up is simply taken up again. Where the
+installation of a package was broken off, pip may take it for installed though its programs are missing; it writes
+INSTALLER after them, so what has none is removed. Two set-ups of one clone wait for each other.
 
 A virtual environment names its folder in many places. After a clone was copied or moved they would still lead to the
 original, whose code would run and whose files would be written. The stamp therefore stands for the folder too, and
 what leads elsewhere is turned round before anything is installed.
 """
 
+import contextlib
 import glob
 import hashlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VENV = os.path.join(ROOT, ".venv")
@@ -26,7 +36,8 @@ PACKAGE = "contrastive_theory_checked"
 # What a script in .venv/bin starts with: its interpreter, by way of the shell if the path has a space or is long.
 INTERPRETER = re.compile(rb"#!(?:/bin/sh\n'''exec' \")?(/[^\n\"]*/\.venv)/bin/python")
 LONGEST_SHEBANG = 127  # bytes of a first line that every Linux reads
-HAS_PIP = "import importlib.util, sys; sys.exit(importlib.util.find_spec('pip') is None)"
+# Half of pip may fail in any way.
+HAS_PIP = "import sys\ntry:\n    import pip._internal.cli.main\nexcept BaseException:\n    sys.exit(1)"
 NO_NETWORK = (
     "NewConnectionError",
     "ConnectTimeout",
@@ -52,13 +63,26 @@ def stop(message):
 
 
 def call(arguments, log):
-    """Run a command, showing its output as it comes and keeping it in ``log``; returns the exit status."""
-    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
-    for line in process.stdout:
-        log.append(line)
-        sys.stdout.write(line)
-        sys.stdout.flush()
-    return process.wait()
+    """Run a command, showing its output as it comes and keeping it in ``log``; returns the exit status.
+
+    An interrupt ends it and whatever it started, in silence. Killed outright, we leave it behind: it holds the clone
+    (:func:`alone`) until it has ended, because it inherits what holds it.
+    """
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "universal_newlines": True, "close_fds": False}
+    process = subprocess.Popen(arguments, start_new_session=True, **options)
+    try:
+        for line in process.stdout:
+            log.append(line)
+            sys.stdout.write(line)
+            sys.stdout.flush()
+        return process.wait()
+    except KeyboardInterrupt:
+        if os.name == "posix":
+            os.killpg(process.pid, signal.SIGTERM)
+        else:
+            process.terminate()
+        process.communicate()
+        raise
 
 
 def explain(log):
@@ -94,10 +118,16 @@ def turned_round(content, others):
     return content
 
 
+def installed(pattern):
+    """What matches a pattern among the packages of the virtual environment; paths."""
+    library = os.path.join(glob.escape(VENV), "[lL]ib")
+    found = [glob.glob(os.path.join(library, *inner, "site-packages", pattern)) for inner in ((), ("*",))]
+    return sorted(found[0] + found[1])
+
+
 def foreign_links():
     """The files by which Python finds this package installed in place, if they lead to another clone."""
-    library = os.path.join(glob.escape(VENV), "[lL]ib", "**", "site-packages", "__editable__*" + PACKAGE + "*")
-    links = [name for name in glob.glob(library, recursive=True) if os.path.isfile(name)]
+    links = [name for name in installed("__editable__*" + PACKAGE + "*") if os.path.isfile(name)]
     text = ""
     for name in links:
         with open(name, encoding="utf-8", errors="replace") as stream:
@@ -126,16 +156,75 @@ def make_own():
     return bool(links or others)
 
 
+def remove_broken_off():
+    """Forget packages whose installation or removal was broken off; returns their names."""
+    last = ("INSTALLER", "RECORD")  # written in this order, after everything else
+    found = [
+        name for name in installed("*.dist-info") if not all(os.path.exists(os.path.join(name, file)) for file in last)
+    ]
+    found += installed("~*")  # what pip had set aside while it replaced it
+    for name in found:
+        if os.path.isdir(name) and not os.path.islink(name):
+            shutil.rmtree(name)
+        else:
+            os.remove(name)
+    return [os.path.basename(name) for name in found]
+
+
+@contextlib.contextmanager
+def alone():
+    """Hold this clone while a block runs; waits, and says so, while another set-up of it is at work."""
+    if fcntl is None:
+        yield
+        return
+    handle = os.open(ROOT, os.O_RDONLY)
+    os.set_inheritable(handle, True)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("another set-up of this clone is at work: waiting for it")
+            sys.stdout.flush()
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        except OSError:
+            pass  # a file system without locks
+        yield
+    finally:
+        os.close(handle)
+
+
+def ready():
+    """Whether ``.venv`` is this clone's and matches the requirements."""
+    if not os.path.exists(STAMP):
+        return False
+    with open(STAMP) as stream:
+        return stream.read() == fingerprint()
+
+
+def require_writable():
+    """Stop if nothing can be written beside this clone's files."""
+    try:
+        with tempfile.TemporaryFile(dir=ROOT):
+            pass
+    except OSError as error:
+        stop(ROOT + " cannot be written (" + str(error.strerror) + "); nothing was set up")
+
+
 def main():
     """Create or complete ``.venv``; does nothing if it already matches the requirements."""
     if sys.version_info < OLDEST:
         oldest, found = ".".join(map(str, OLDEST)), sys.version.split()[0]
         stop(f"Python {oldest} or newer is needed, this is {found}; name another with PYTHON=python{oldest}")
-    wanted = fingerprint()
-    if os.path.exists(STAMP):
-        with open(STAMP) as stream:
-            if stream.read() == wanted:
-                return
+    if ready():
+        return
+    require_writable()
+    with alone():
+        if not ready():  # another set-up may have ended just now
+            set_up()
+
+
+def set_up():
+    """Create or complete ``.venv``, whatever state it is in."""
     if os.path.exists(VENV) and os.path.realpath(VENV) != os.path.join(os.path.realpath(ROOT), ".venv"):
         stop(".venv is a link to " + os.path.realpath(VENV) + ", which is not ours to change; remove the link")
     if shutil.disk_usage(ROOT).free < NEEDED_GIB * 2**30 and not os.path.exists(VENV):
@@ -146,7 +235,10 @@ def main():
         os.remove(STAMP)
     if make_own():
         print("this clone was moved or copied: its .venv is made its own")
-    # The folder may be there without pip: the module venv was interrupted.
+    names = remove_broken_off()
+    if names:
+        print("an installation was broken off, and is repeated: " + ", ".join(names))
+    # The folder may be there without pip, or with half of it: the module venv was interrupted.
     usable = os.path.exists(python) and not call([python, "-c", HAS_PIP], log)
     if not usable and call([sys.executable, "-m", "venv", VENV], log):
         stop("the venv module failed (on Debian: install python3-venv); then run the command again")
@@ -157,8 +249,13 @@ def main():
     ):
         stop(explain(log))
     with open(STAMP, "w") as stream:
-        stream.write(wanted)
+        stream.write(fingerprint())
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        stop("interrupted; the same command goes on")
+    except OSError as error:
+        stop(str(error) + "; mend that and run the command again")

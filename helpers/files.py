@@ -1,9 +1,11 @@
 """Writing files so that nothing is ever half-written, reading them back, and seeing whether numbers moved.
 
 Every file the collection writes goes through :func:`write_bytes`: a temporary file beside the target,
-flushed to disk, then renamed over it. An interrupted run or a full disk leaves the old file as it was.
+flushed to disk, then renamed over it. An interrupted run or a full disk leaves the old file as it was. A process that
+is killed outright cannot take its temporary file with it; :func:`sweep` does, before the next run.
 """
 
+import contextlib
 import csv
 import io
 import json
@@ -13,9 +15,20 @@ from pathlib import Path
 
 import numpy as np
 
+try:
+    import fcntl
+except ImportError:  # Windows: two runs at once are then not told apart
+    fcntl = None
+
 ROOT = Path(__file__).resolve().parents[1]
 # A number agrees if it moved by less than this fraction, where nothing else is stated.
 FRACTION = 0.01
+# How the name of a file ends, and starts with a dot, that is not yet whole.
+UNFINISHED = ".part"
+
+
+class Busy(OSError):
+    """Another process holds what this one wants to write."""
 
 
 def folder(output, name, place="essay"):
@@ -42,7 +55,7 @@ def write_bytes(path, content):
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=UNFINISHED)
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)
             stream.flush()
@@ -56,6 +69,49 @@ def write_bytes(path, content):
     finally:
         if temporary is not None and os.path.exists(temporary):
             os.unlink(temporary)
+
+
+def sweep(folder, name="*"):
+    """Remove what killed processes left unfinished of files called ``name``, in a folder and below it."""
+    for path in Path(folder).rglob(f".{name}.*{UNFINISHED}"):
+        path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def alone(path, remedy):
+    """Hold a folder, or a file that stands for what is written, against other processes while a block runs.
+
+    The system lets go of it when the process ends, however it ends. Where it knows no such locks nothing is held.
+
+    Parameters
+    ----------
+    path : path-like
+        A folder that exists, or a file, which is made if need be.
+    remedy : str
+        What to do instead; ends the message.
+
+    Raises
+    ------
+    Busy
+        If another process holds it.
+    """
+    if fcntl is None:
+        yield
+        return
+    path = Path(path)
+    if not path.is_dir():
+        path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Busy(f"another run is writing {str(path).removesuffix('.lock')}: {remedy}") from error
+        except OSError:
+            pass  # a file system without locks
+        yield
+    finally:
+        os.close(handle)
 
 
 def require_writable(folder):

@@ -2,6 +2,7 @@
 
 import ast
 import collections
+import errno
 import hashlib
 import os
 import shutil
@@ -265,6 +266,62 @@ def test_an_environment_broken_off_while_it_was_made_is_made_again(original, mon
     monkeypatch.setattr(environment, "call", call)
     environment.main()
     assert any(seen)
+
+
+@pytest.mark.parametrize("name", ["other-1.0.dist-info", "~ther", "contrastive_theory_checked-0.1.0.dist-info"])
+def test_what_an_installation_broken_off_left_is_removed(original, monkeypatch, capsys, name):
+    """pip takes a package for installed whose programs it has not written yet."""
+    (original / "requirements.txt").write_text("other")
+    whole, left = library(original) / "whole-1.0.dist-info", library(original) / name
+    for folder in (whole, left):
+        folder.mkdir()
+        (folder / "METADATA").write_text("Name: other")
+    (whole / "RECORD").write_text("")
+    (whole / "INSTALLER").write_text("pip")
+    (left / "RECORD").write_text("")  # some packages bring one
+    Pip(monkeypatch)
+    ready(original, monkeypatch)
+    assert whole.exists()
+    assert not left.exists()
+    assert f"an installation was broken off, and is repeated: {name}\n" in capsys.readouterr().out
+
+
+def test_a_folder_that_cannot_be_written_is_named_before_anything_is_done(original, monkeypatch):
+    (original / "requirements.txt").write_text("other")
+    pip, stamp = Pip(monkeypatch), (original / ".venv" / ".ready").read_text()
+    work_in(original, monkeypatch)
+
+    def refuse(**_):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(environment.tempfile, "TemporaryFile", refuse)
+    with pytest.raises(SystemExit, match=r"original cannot be written \(Read-only file system\); nothing was set up"):
+        environment.main()
+    assert not pip.seen
+    assert (original / ".venv" / ".ready").read_text() == stamp
+
+
+@pytest.mark.skipif(environment.fcntl is None, reason="no locks between processes on this system")
+def test_a_second_set_up_waits_for_the_first_and_finds_it_done(place):
+    """Two processes; the first holds the clone, makes the stamp and ends."""
+    first = "import os, sys, time\nsys.path.insert(0, sys.argv[1])\nimport environment as e\n"
+    first += "e.ROOT = sys.argv[2]\ne.VENV = e.ROOT + '/.venv'\ne.STAMP = e.VENV + '/.ready'\n"
+    second = first + "e.main()"
+    first += "with e.alone():\n    print('held', flush=True)\n    sys.stdin.readline()\n    os.mkdir(e.VENV)\n"
+    first += "    open(e.STAMP, 'w').write(e.fingerprint())"
+    helpers = str(Path(environment.__file__).parent)
+    options = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with (
+        subprocess.Popen([sys.executable, "-c", first, helpers, str(place)], **options) as one,
+        subprocess.Popen([sys.executable, "-c", "input()\n" + second, helpers, str(place)], **options) as other,
+    ):
+        assert one.stdout.readline() == "held\n"
+        other.stdin.write("\n")
+        other.stdin.flush()
+        assert other.stdout.readline() == "another set-up of this clone is at work: waiting for it\n"
+        one.communicate("\n", timeout=60)
+        assert other.communicate(timeout=60)[0] == ""
+        assert other.returncode == 0
 
 
 def test_an_old_interpreter_can_read_the_file():

@@ -171,9 +171,30 @@ def test_a_full_disk_names_the_file_and_keeps_the_old_one(gallery, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(files.os, "fsync", refuse)
-    with pytest.raises(OSError, match=r"line\.csv was not written"):
+    with pytest.raises(OSError, match=r"line\.png was not written"):
         show(fresh(gallery), [5.0, 6.0])
     assert (gallery.run.output / "97_test" / "line.csv").read_bytes() == before
+    plt.close("all")
+
+
+def test_a_run_killed_between_a_picture_and_its_numbers_leaves_no_old_picture_for_good(gallery, monkeypatch):
+    show(gallery, [1.0, 2.0])
+    place = gallery.run.output / "97_test"
+    before, written, write = (place / "line.png").read_bytes(), [], files.write_bytes
+
+    def killed_after_one(path, content):
+        if written:
+            raise KeyboardInterrupt
+        written.append(path)
+        write(path, content)
+
+    monkeypatch.setattr(files, "write_bytes", killed_after_one)
+    with pytest.raises(KeyboardInterrupt):
+        show(fresh(gallery), [5.0, 6.0])
+    monkeypatch.setattr(files, "write_bytes", write)
+    show(fresh(gallery), [5.0, 6.0])
+    assert files.read_csv(place / "line.csv")["y"] == ["5", "6"]
+    assert (place / "line.png").read_bytes() != before
     plt.close("all")
 
 

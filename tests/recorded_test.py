@@ -2,6 +2,7 @@ import json
 import sys
 import types
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
@@ -183,7 +184,10 @@ def test_a_table_of_one_size_says_so():
         recorded.table("kernel_infonce_digits", "full")
 
 
-@pytest.mark.parametrize("path", sorted(recorded.STORE.glob("*/*.json")), ids=lambda path: path.stem)
+TABLES = [path for path in sorted(recorded.STORE.glob("*/*.json")) if path.parent.name != "gpu"]  # speeds, no tables
+
+
+@pytest.mark.parametrize("path", TABLES, ids=lambda path: path.stem)
 def test_every_stored_table_fits_its_definition(path):
     names = [found.stem for found in recorded.PAPERS.glob("*/tables/[!_]*.py") if path.stem.startswith(found.stem)]
     name, images = max(names, key=len), files.read_json(path)["constants"].get("data")
@@ -244,3 +248,54 @@ def test_the_full_profile_is_recorded_by_a_command_that_exists(tmp_path):
 def test_a_table_of_one_size_is_shown_in_every_profile():
     full, quick = (recorded.shown("kernel_infonce_digits", profile) for profile in ("full", "quick"))
     assert full.rows == quick.rows
+
+
+def test_a_recording_killed_before_it_tidied_up_is_not_taken_for_a_new_one(tmp_path):
+    """Between the last write and the removal of the rows so far; what is recorded again is measured again."""
+    run(definition(square), tmp_path)
+    stored = files.read_json(tmp_path / "store" / "00_none" / "tiny.json")
+    state = {"fingerprint": stored["fingerprint"], "device": stored["device"], "elapsed": 1.0}
+    rows = {str(number): row for number, row in enumerate(stored["rows"])}
+    calls = []
+
+    def counted(settings, seed, device, scratch):
+        calls.append(seed)
+        return square(settings, seed, device, scratch)
+
+    for there, measured in ((rows, 6), (dict(list(rows.items())[:4]), 2)):
+        files.write_json(tmp_path / "partial" / "00_none" / "tiny.json", state | {"rows": there})
+        calls.clear()
+        run(definition(counted), tmp_path)
+        assert len(calls) == measured
+
+
+def test_a_table_is_there_only_when_its_picture_is(tmp_path, monkeypatch):
+    """A finished table is not looked at again, so a picture that comes after it might never come."""
+
+    def draw(recording):
+        assert recording.values("y", x=1.0).tolist() == [1, 2, 3]
+        return plt.figure()
+
+    table, write = definition(square, draw=draw), files.write_bytes
+
+    def killed_at(path, content):
+        if path.suffix == ".png":
+            raise KeyboardInterrupt
+        write(path, content)
+
+    monkeypatch.setattr(files, "write_bytes", killed_at)
+    with pytest.raises(KeyboardInterrupt):
+        run(table, tmp_path)
+    assert not (tmp_path / "store" / "00_none" / "tiny.json").exists()
+    monkeypatch.setattr(files, "write_bytes", write)
+    run(table, tmp_path)
+    assert (tmp_path / "store" / "00_none" / "tiny.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_table_that_another_process_records_is_refused(tmp_path):
+    lock = tmp_path / "partial" / "00_none" / "tiny.lock"
+    with (
+        files.alone(lock, ""),
+        pytest.raises(files.Busy, match=r"another run is writing .*partial.00_none.tiny: wait for it"),
+    ):
+        run(definition(square), tmp_path)

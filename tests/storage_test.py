@@ -1,7 +1,10 @@
-"""Nothing is ever half-written, and what is unreadable says so."""
+"""Nothing is ever half-written, two runs do not write one folder, and what is unreadable says so."""
 
 import errno
 import os
+import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -54,6 +57,54 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
         files.write_text(target, "new")
     assert target.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["ledger.json"]
+
+
+def test_what_a_killed_process_leaves_is_swept_and_nothing_else(tmp_path):
+    kept = [tmp_path / name for name in ("a.json", ".a.json", "b.part", "deep/.hidden")]
+    left = [tmp_path / name for name in (".a.json.x7_f.part", "deep/.b.csv.12345678.part")]
+    (tmp_path / "deep").mkdir()
+    for path in kept + left:
+        path.write_text("x")
+    files.sweep(tmp_path, "b.*")
+    assert not left[1].exists()
+    assert left[0].exists()
+    files.sweep(tmp_path)
+    assert all(path.exists() for path in kept)
+    assert not left[0].exists()
+
+
+def test_an_unfinished_file_is_one_that_sweeping_knows(tmp_path, monkeypatch):
+    seen = []
+
+    def look(_):
+        seen.extend(path.name for path in tmp_path.iterdir())
+        files.sweep(tmp_path, "a.json")
+        seen.append(list(tmp_path.iterdir()))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", look)
+    with pytest.raises(KeyboardInterrupt):
+        files.write_text(tmp_path / "a.json", "new")
+    assert seen[0].startswith(".a.json.")
+    assert seen[1] == []
+
+
+@pytest.mark.skipif(files.fcntl is None, reason="no locks between processes on this system")
+@pytest.mark.parametrize("name", ["folder", "table.lock"])
+def test_what_another_process_writes_is_refused_until_it_ends_however_it_ends(tmp_path, name):
+    (tmp_path / "folder").mkdir()
+    script = "import sys, time\nfrom helpers import files\nwith files.alone(sys.argv[1], ''):\n"
+    script += "    print('held', flush=True)\n    time.sleep(600)"
+    environment = os.environ | {"PYTHONPATH": str(files.ROOT)}
+    arguments = [sys.executable, "-c", script, str(tmp_path / name)]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, env=environment) as other:
+        assert other.stdout.readline() == "held\n"
+        said = rf"^another run is writing {tmp_path / name.removesuffix('.lock')}: wait for it$"
+        with pytest.raises(files.Busy, match=said), files.alone(tmp_path / name, "wait for it"):
+            pass
+        other.send_signal(signal.SIGKILL)
+    with files.alone(tmp_path / name, "wait for it"):
+        pass
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):

@@ -26,14 +26,24 @@ def run(pattern="", *, essays=False, store=False, workers=2):
     int
         Exit status: 0 if every notebook ran to its end and every claim passed.
     """
-    from . import notebooks, pages
+    from . import notebooks
 
     asked = runtime.settings(os.environ | {"STRICT": "1"})
     if store and (asked["profile"], asked["seed"]) != ("quick", 0):
         raise ValueError(f"profile {asked['profile']}, seed {asked['seed']}: only the quick one with seed 0 is stored")
     chosen, output = notebooks.notebooks(pattern, essays=essays), asked["output"]
     notebooks.prepare(output)
-    os.environ.update({"REDRAW": "1"} if store else {})
+    with files.alone(output, "wait for it, or name another folder in OUTPUT"):
+        return _run_alone(chosen, output, store=store, workers=workers)
+
+
+def _run_alone(chosen, output, *, store, workers):
+    from . import notebooks, pages
+
+    files.sweep(output)
+    if store:
+        files.sweep(notebooks.NOTEBOOKS)
+        os.environ["REDRAW"] = "1"
     outcomes = notebooks.execute(chosen, workers=workers)
     for outcome in outcomes:
         said = "ran to its end" if outcome.failure is None else f"STOPPED {outcome.failure}"
@@ -88,6 +98,10 @@ def main(arguments=None):
         command.add_argument("notebook", nargs="?", default="", help="start of its name")
         command.add_argument("--essays", action="store_true", help="leave the appendices out")
     commands.add_parser("paper", help="lay out a new paper").add_argument("name", help="such as 06_short_name")
+    many = commands.add_parser("seeds", help="run every claim at many seeds, resuming what is there")
+    many.add_argument("seeds", help="such as 0..19 or 0..4,7")
+    many.add_argument("notebook", nargs="*", help="starts of their names")
+    many.add_argument("--jobs", type=int, default=1, help="notebooks at a time")
     commands.add_parser("claims", help="print the stored ledger")
     commands.add_parser("claim", help="explain one claim and run its cells").add_argument("id", nargs="?", default="")
     commands.add_parser("lab", help="open the notebooks; further options are JupyterLab's")
@@ -107,6 +121,10 @@ def main(arguments=None):
 
             print("\n".join(str(path.relative_to(runtime.ROOT)) for path in new_paper.lay_out(options.name)))
             return 0
+        if options.command == "seeds":
+            from . import seeds
+
+            return seeds.main(options.seeds, options.notebook, workers=options.jobs)
         if options.command == "claim":
             from . import explain
 

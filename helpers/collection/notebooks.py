@@ -132,11 +132,11 @@ class Execution:
         self.total = sum(cell.cell_type == "code" for cell in self.notebook.cells)
         self.expected = self.notebook.metadata.get("expected_seconds")
 
-    def run(self, bar):
+    def run(self, bar, keep):
         """Execute from top to bottom in the notebook's own folder and kernel; returns an :class:`Outcome`.
 
-        ``bar`` advances by one for every code cell; its text names the step. The notebook is also written to
-        ``build/executed``, finished or not.
+        ``bar`` advances by one for every code cell; its text names the step. The notebook is also written below
+        ``keep``, finished or not.
         """
         start, steps, reached = time.monotonic(), _steps(self.notebook), "the start"
 
@@ -167,7 +167,7 @@ class Execution:
         except Exception as error:  # a dead kernel or a cell past its time limit must not lose the other notebook's run
             failure = f"at {reached}: {type(error).__name__}: {error}"
         if not self.stopped:
-            files.write_text(EXECUTED / self.path.relative_to(NOTEBOOKS), nbformat.writes(self.notebook) + "\n")
+            files.write_text(keep / self.path.relative_to(NOTEBOOKS), nbformat.writes(self.notebook) + "\n")
         return Outcome(self.path, self.notebook, failure, time.monotonic() - start)
 
     def stop(self):
@@ -182,13 +182,15 @@ class Execution:
             process.kill()
 
 
-def execute(paths, *, workers=2):
+def execute(paths, *, workers=2, keep=None):
     """Execute notebooks, ``workers`` at a time, with a progress bar each.
 
     Parameters
     ----------
     paths : sequence of Path
     workers : int
+    keep : path-like, optional
+        Folder of the executed notebooks; ``build/executed`` by default.
 
     Returns
     -------
@@ -211,7 +213,7 @@ def execute(paths, *, workers=2):
         with tqdm(total=execution.total, desc=label(execution.path), **shown) as bar:
             bars.append((bar, execution))
             try:
-                return execution.run(bar)
+                return execution.run(bar, keep or EXECUTED)
             finally:
                 bars.remove((bar, execution))
                 with lines:

@@ -80,9 +80,9 @@ def render(output, cards):
         return
     buffer = io.BytesIO()
     picture(found, cards).savefig(buffer, format="png", metadata={"Software": None})
-    for name, text in texts.items():
-        files.write_text(output / name, text)
     files.write_bytes(output / f"{NAME}.png", buffer.getvalue())
+    for name, text in texts.items():  # after the picture, which is kept where they agree
+        files.write_text(output / name, text)
 
 
 def picture(found, cards):

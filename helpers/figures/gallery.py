@@ -75,8 +75,9 @@ class Gallery:
         if self.run.redraw or not same or not (self.folder / f"{name}.png").exists():
             buffer = io.BytesIO()
             fig.savefig(buffer, format="png", metadata={"Software": None})
-            files.write_text(self.folder / f"{name}.csv", files.csv_text(columns))
+            # the numbers last: a later run keeps a picture whose numbers agree, so they must not be there before it
             files.write_bytes(self.folder / f"{name}.png", buffer.getvalue())
+            files.write_text(self.folder / f"{name}.csv", files.csv_text(columns))
         tracked = files.read_csv(self.tracked / f"{name}.csv")
         if tracked is None or moved(tracked, columns, tolerances):
             tracked = files.read_csv(self.folder / f"{name}.csv")

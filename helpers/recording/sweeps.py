@@ -8,9 +8,11 @@ trained by all processes together.
 
 import argparse
 import contextlib
+import functools
 import io
 import logging
 import math
+import os
 import platform
 import sys
 import threading
@@ -60,6 +62,8 @@ def record(definition, *, device, store=recorded.STORE, partial=PARTIAL, jobs=1,
     ValueError
         If the rows so far belong to another definition or device, a measured value is not a finite number, the number
         of jobs is not positive, or rows are to go side by side while several processes train each of them.
+    OSError
+        If a folder cannot be written, or another process records this table (``files.Busy``).
     """
     if jobs < 1:
         raise ValueError(f"jobs is {jobs}, expected at least 1")
@@ -68,7 +72,21 @@ def record(definition, *, device, store=recorded.STORE, partial=PARTIAL, jobs=1,
             f"jobs is {jobs}, but {distributed.processes()} processes train every row together: expected 1"
         )
     scratch = Path(partial) / definition.notebook
-    partial = scratch / f"{definition.name}.json"
+    lock = scratch / f"{definition.name}.lock"
+    for folder in ((Path(store) / definition.path).parent, scratch) if distributed.rank() == 0 else ():
+        files.require_writable(folder)
+    with files.alone(lock, "wait for it") if distributed.rank() == 0 else contextlib.nullcontext():
+        return _record_alone(definition, device, Path(store), scratch, jobs, bar)
+
+
+def _record_alone(definition, device, store, scratch, jobs, bar):
+    partial, target = scratch / f"{definition.name}.json", store / f"{definition.path}.json"
+    if distributed.rank() == 0:
+        for folder in (target.parent, scratch):
+            files.sweep(folder, f"{definition.name}.*")
+            files.sweep(folder, f"{definition.name}-*")
+        if _all_stored(partial, target):  # killed after the last write, before it tidied up
+            partial.unlink()
     state = {"fingerprint": definition.fingerprint, "device": describe(device), "elapsed": 0.0, "rows": {}}
     so_far = files.read_json(partial)
     # and nobody writes before everyone has read
@@ -80,7 +98,7 @@ def record(definition, *, device, store=recorded.STORE, partial=PARTIAL, jobs=1,
     wanted = [(cell, seed) for cell in definition.cells for seed in definition.seeds]
     missing = [number for number in range(len(wanted)) if str(number) not in state["rows"]]
     rows = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(
-        joblib.delayed(_row)(definition, number, *wanted[number], device, scratch) for number in missing
+        joblib.delayed(_row)(definition, number, *wanted[number], device, scratch, os.getpid()) for number in missing
     )
     writes, before, start = distributed.rank() == 0, state["elapsed"], time.monotonic()
     done = len(wanted) - len(missing)
@@ -92,7 +110,6 @@ def record(definition, *, device, store=recorded.STORE, partial=PARTIAL, jobs=1,
                 files.write_json(partial, state)
                 checkpoints.Checkpoint(_scratch(definition, number, scratch)).delete()  # the row is safe now
             shown.update()
-    target = Path(store) / f"{definition.path}.json"
     if writes:
         finished = {
             "table": definition.path,
@@ -108,14 +125,25 @@ def record(definition, *, device, store=recorded.STORE, partial=PARTIAL, jobs=1,
             "seeds": definition.seeds,
             "rows": [state["rows"][str(number)] for number in range(len(wanted))],
         }
+        # the picture first: a table that is there is not looked at again
+        if (content := picture(definition, finished)) is not None:
+            files.write_bytes(target.with_suffix(".png"), content)
         files.write_json(target, finished)
         partial.unlink(missing_ok=True)
-        picture(definition, store=store)
     return target
 
 
-def _row(definition, number, cell, seed, device, folder):
+def _all_stored(partial, target):
+    """Whether the rows so far are all those of the stored table."""
+    so_far, stored = files.read_json(partial), files.read_json(target)
+    if so_far is None or stored is None:
+        return False
+    return so_far["rows"] == {str(number): row for number, row in enumerate(stored["rows"])}
+
+
+def _row(definition, number, cell, seed, device, folder, recorder):
     """Measure one cell for one seed, on one thread; returns its number and the row."""
+    _end_with(recorder)
     scratch = _scratch(definition, number, folder)
     with ALONE, threadpool_limits(1), _row_named(f"{definition.path}, {cell}, seed {seed}"):
         start, threads = time.monotonic(), torch.get_num_threads()
@@ -128,6 +156,20 @@ def _row(definition, number, cell, seed, device, folder):
             raise ValueError(f"{', '.join(bad)} is not finite")
     measured = {name: float(value) for name, value in values.items()}
     return number, {**cell, "seed": seed, **measured, "seconds": round(time.monotonic() - start, 2)}
+
+
+@functools.cache
+def _end_with(recorder):
+    """In a process that ``recorder`` started: end when it has ended, even where it was killed, not hours later."""
+    if os.getppid() != recorder:
+        return
+
+    def watch():
+        while os.getppid() == recorder:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _scratch(definition, number, folder):
@@ -146,20 +188,20 @@ def _row_named(row):
         raise kind(f"{row}: {error}") from error
 
 
-def picture(definition, *, store=recorded.STORE):
-    """Draw a stored table beside it, ``<table>.png``, if it says how and matplotlib is there."""
+def picture(definition, finished):
+    """A finished table as PNG, bytes, if its definition says how to draw it and matplotlib is there; else None."""
     if definition.draw is None:
-        return
+        return None
     try:
         import matplotlib.pyplot
     except ImportError:
-        return
+        return None
     matplotlib.use("agg")
     figures.use_style()
-    figure, content = definition.draw(recorded.load(definition, store=store)), io.BytesIO()
+    figure, content = definition.draw(recorded.Recording(finished["rows"], finished)), io.BytesIO()
     figure.savefig(content, format="png", dpi=150)
     matplotlib.pyplot.close(figure)
-    files.write_bytes(Path(store) / f"{definition.path}.png", content.getvalue())
+    return content.getvalue()
 
 
 def describe(device):

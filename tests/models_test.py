@@ -189,3 +189,10 @@ def test_a_residual_block_adds_its_branch_to_its_shortcut():
         assert torch.equal(block(maps), torch.relu(branch + shortcut))
         assert branch.abs().max() > 0.1
         assert shortcut.abs().max() > 0.1
+
+
+def test_normalised_layers_before_the_projector_learn_their_scale():
+    model = encoders.encoder((5, 4, 3), batch_norm=True, normalise=False, seed=0, final_relu=True)
+    norms = [layer for layer in model.backbone if isinstance(layer, nn.BatchNorm1d)]
+    assert [layer.num_features for layer in norms] == [4, 3]
+    assert all(layer.affine for layer in norms)

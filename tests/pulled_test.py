@@ -17,7 +17,7 @@ def test_what_is_broken_off_is_completed_by_the_next_run(part, capsys):
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks at processes in /proc")
 def test_a_pulled_run_is_seen_whole_and_broken(tmp_path):
-    """The script notices what it looks for: a changed, a missing, a spare, an unfinished file, a process, a traceback."""
+    """The script notices what it looks for: a changed, a missing, a spare, an unfinished file, a process."""
     for name in ("same", "changed"):
         (tmp_path / name).write_text(name)
     reference = pulled.tree(tmp_path)

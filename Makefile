@@ -9,7 +9,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 PLAIN := env -u PROFILE -u SEED -u OUTPUT -u REDRAW -u STRICT
 
 .DEFAULT_GOAL := help
-.PHONY: site slides site-test help setup figures essays store record full seeds claims claim lab test slow-test pulled quick-test bench clean
+.PHONY: site slides pdf site-test paper help setup figures essays store record full seeds gpu claims claim lab test slow-test pulled quick-test bench mutants clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -19,6 +19,7 @@ setup:
 
 figures: setup ## run every notebook (NB=01: one), write figures/ and the claims ledger, print the verdicts
 	@$(BIN)/python -m helpers run $(NB)
+	@$(if $(NB),,$(PLAIN) $(BIN)/python -m helpers explorables)
 
 essays: setup ## the same for the five essays alone
 	@$(BIN)/python -m helpers run --essays $(NB)
@@ -60,17 +61,30 @@ quick-test: setup ## the unit tests that take seconds (no notebook is run)
 store: setup ## (maintainers) run, redraw every figure, and rewrite the outputs stored in the notebooks
 	@$(BIN)/python -m helpers store $(NB)
 
+paper: setup ## lay out a new paper with one example claim and store its first run: make paper NAME=06_short_name
+	@$(BIN)/python -m helpers paper "$(NAME)" && $(BIN)/python -m helpers store "$(NAME)"
+
 record: setup ## record a longer table, resuming what is there (AGAIN=--again: anew): make record TABLE=kernel_infonce_digits
 	@$(BIN)/python -m helpers record $(TABLE) $(if $(DATA),--data $(DATA)) $(AGAIN)
+
+gpu: ## run the live training cells on a GPU and measure its speed, eight minutes, no set-up (TINY=--tiny: a trial on the CPU)
+	@$(or $(wildcard $(BIN)/python),$(PYTHON)) -m helpers gpu $(TINY)
 
 bench: setup ## measure ours beside its peers (QUICK=--quick: small sizes only); rewrites benchmarks/README.md
 	@$(BIN)/python -m benchmarks.environment $(QUICK)
 
+mutants: setup ## put random wrong formulas in and see what catches them (hours; goes on where it stopped; N=, SEED=, PACKAGE=)
+	@$(PLAIN) $(ONE_THREAD) PYTHONPATH="$(CURDIR):$(CURDIR)/tests" nice -n 19 $(BIN)/python -m mutants \
+	    $(if $(N),--count $(N)) $(if $(SEED),--seed $(SEED)) $(if $(PACKAGE),--package $(PACKAGE))
+
 site: ## build the static site into build/site (needs Node.js and graphviz)
 	@$(PYTHON) site/build.py
 
-slides: ## build a deck of slides for every essay into build/slides (needs Node.js and graphviz)
+slides: ## build a deck, a handout and homework for every essay into build/slides (needs Node.js and graphviz)
 	@$(PYTHON) site/build.py --slides
+
+pdf: ## print essays, handouts and homework as PDF into build/pdf (after make site and make slides; needs Chromium)
+	@$(PYTHON) site/build.py --pdf
 
 site-test: ## look at the built site and slides in headless Chromium
 	@$(PYTHON) site/build.py --test

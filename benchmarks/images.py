@@ -17,10 +17,9 @@ from torch.nn import functional
 from benchmarks import measure, peers
 from helpers import losses, runtime, training
 from helpers.data import augmentations
+from helpers.gpu import speed
 from helpers.networks import encoders
 
-TEMPERATURE = 0.5
-LEARNING_RATE = 1e-3
 AIM_SECONDS, AIM_IMAGES = 3.0, 50_000
 
 
@@ -40,32 +39,13 @@ SIZES = {
 }
 
 
-def random_images(count):
-    """Bytes of colour images, shape (count, 3, 32, 32)."""
-    return torch.randint(0, 256, (count, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-
-
-def new_model(width):
-    return encoders.resnet18((8 * width, 8 * width, 128), colours=3, normalise=True, seed=0, width=width)
-
-
-def ntxent(first, second):
-    return losses.ntxent(
-        torch.cat([first, second]),
-        temperature=TEMPERATURE,
-        positive_in_denominator=True,
-        include_self=False,
-        reduction="mean",
-    )
-
-
 class PlainLoop:
     """What one writes without a library: float32, the dense loss, nothing compiled. Views are the same functions."""
 
     def __init__(self, size, device):
-        self.images, self.batch, self.device = random_images(size.images).to(device), size.batch, device
-        self.model = new_model(size.width).to(device).train()
-        self.optimiser = torch.optim.Adam(self.model.parameters(), lr=LEARNING_RATE)
+        self.images, self.batch, self.device = speed.random_images(size.images).to(device), size.batch, device
+        self.model = speed.new_model(size.width).to(device).train()
+        self.optimiser = torch.optim.Adam(self.model.parameters(), lr=speed.LEARNING_RATE)
         self.augment, self.generator = augmentations.simclr(), torch.Generator().manual_seed(0)
 
     def epoch(self):
@@ -76,7 +56,7 @@ class PlainLoop:
             images = self.images[order[place : place + self.batch]]
             views = torch.cat([self.augment(images, self.generator) for _ in range(2)])
             outputs = self.model(views)
-            similarity = outputs @ outputs.T / TEMPERATURE
+            similarity = outputs @ outputs.T / speed.STEP_TEMPERATURE
             similarity = similarity.fill_diagonal_(-torch.inf)
             partners = torch.arange(len(views), device=self.device).roll(self.batch)
             loss = functional.cross_entropy(similarity, partners)
@@ -110,12 +90,12 @@ def training_times(size, device):
             seconds["plain"].append(_clock(device) - start)
 
     seen["ours"] = training.fit(
-        new_model(size.width),
-        training.two_views(ntxent, augmentations.simclr()),
-        random_images(size.images),
+        speed.new_model(size.width),
+        training.two_views(speed.simclr_loss, augmentations.simclr()),
+        speed.random_images(size.images),
         epochs=size.rounds + 1,
         batch=size.batch,
-        learning_rate=LEARNING_RATE,
+        learning_rate=speed.LEARNING_RATE,
         seed=0,
         device=device,
         fast=True,
@@ -126,7 +106,7 @@ def training_times(size, device):
 
 def view_candidates(batch=256, blur_size=0):
     """SimCLR's views of colour images on the CPU, ours and kornia's if it is there; and why it is not."""
-    images = augmentations.to_float(random_images(batch))
+    images = augmentations.to_float(speed.random_images(batch))
     generator = torch.Generator().manual_seed(0)
     found, absent = peers.available({"kornia": partial(_kornia, blur_size)})
     ours = augmentations.simclr(blur_size=blur_size)
@@ -156,9 +136,9 @@ def side_by_side_candidates(count=8, batch=256):
     """
     images = torch.rand(count, 2 * batch, 8, 8, generator=torch.Generator().manual_seed(0))
     apart, together = ([_perceptron(seed) for seed in range(count)] for _ in range(2))
-    rules = [torch.optim.Adam(model.parameters(), lr=LEARNING_RATE) for model in apart]
+    rules = [torch.optim.Adam(model.parameters(), lr=speed.LEARNING_RATE) for model in apart]
     weights, buffers = torch.func.stack_module_state(together)
-    rule = torch.optim.Adam(weights.values(), lr=LEARNING_RATE)
+    rule = torch.optim.Adam(weights.values(), lr=speed.LEARNING_RATE)
     form = _perceptron(0).to("meta")
 
     def in_turn():
@@ -185,7 +165,7 @@ def _perceptron(seed):
 
 def _dense_ntxent(outputs):
     scores = outputs @ outputs.T
-    options = {"temperature": TEMPERATURE, "positive_in_denominator": True, "include_self": False}
+    options = {"temperature": speed.STEP_TEMPERATURE, "positive_in_denominator": True, "include_self": False}
     return losses.ntxent_from_scores(scores, **options).mean()
 
 

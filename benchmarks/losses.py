@@ -83,14 +83,70 @@ def ntxent(temperature=TEMPERATURE):
     }
 
 
-FAMILIES = {"infonce": infonce, "clip": clip, "ntxent": ntxent}
+def supcon(temperature=TEMPERATURE):
+    """Label to loss of N rows, half of them of each argument, eight rows a class: seven positives an anchor."""
+
+    def rows(x, y):
+        half = len(x) // 2
+        return torch.cat([x[:half], y[:half]]), (torch.arange(half) // 4).repeat(2)
+
+    def ours(x, y):
+        options = {"temperature": temperature, "form": "out", "include_self": False}
+        return losses.supcon(*rows(x, y), **options, **COUNTED)
+
+    def dense(x, y):
+        features, labels = rows(x, y)
+        logits = (features @ features.T / temperature).fill_diagonal_(-torch.inf)
+        positive = (labels[:, None] == labels).fill_diagonal_(False)
+        log_shares = logits.log_softmax(1).masked_fill(~positive, 0.0)
+        return -(log_shares.sum(1) / positive.sum(1)).mean()
+
+    def metric_learning():
+        loss = peers.module("pytorch_metric_learning.losses").SupConLoss(temperature=temperature)
+        return lambda x, y: loss(*rows(x, y))
+
+    return {"ours": lambda: ours, "torch dense": lambda: dense, "pytorch-metric-learning": metric_learning}
+
+
+def queue(temperature=TEMPERATURE):
+    """Label to loss of N / 2 pairs against N / 2 further rows without gradients: N candidates an anchor."""
+
+    def parts(x, y):
+        half = len(x) // 2
+        return x[:half], y[:half], x[half : 2 * half].detach()
+
+    def ours(x, y):
+        anchors, positives, bank = parts(x, y)
+        return losses.infonce(anchors, positives, queue=bank, temperature=temperature, **COUNTED)
+
+    def dense(x, y):
+        anchors, positives, bank = parts(x, y)
+        return functional.cross_entropy(
+            anchors @ torch.cat([positives, bank]).T / temperature, torch.arange(len(anchors))
+        )
+
+    def metric_learning():
+        loss = peers.module("pytorch_metric_learning.losses").SupConLoss(temperature=temperature)
+
+        def with_references(x, y):
+            anchors, positives, bank = parts(x, y)
+            labels = torch.arange(len(anchors) + len(bank))
+            return loss(anchors, labels[: len(anchors)], ref_emb=torch.cat([positives, bank]), ref_labels=labels)
+
+        return with_references
+
+    return {"ours": lambda: ours, "torch dense": lambda: dense, "pytorch-metric-learning": metric_learning}
+
+
+FAMILIES = {"infonce": infonce, "clip": clip, "ntxent": ntxent, "supcon": supcon, "queue": queue}
 # Memory that grows faster than N^2, or time far beyond the others': the largest N at which they are run.
 LARGEST = {"pytorch-metric-learning NTXent": 256, "pytorch-metric-learning SupCon": 4096}
 
 
-def candidates(family, n):
-    """Label to a call of forward and backward at this size, and the absent peers."""
-    found, absent = peers.available(FAMILIES[family]())
+def candidates(family, n, only=None):
+    """Label to a call of forward and backward at this size, and the absent peers; of one label if asked."""
+    factories = FAMILIES[family]()
+    found, absent = peers.available(factories if only is None else {only: factories[only]})
     x, y = pairs(n)
 
     def both(loss):
@@ -122,6 +178,8 @@ def _value_and_gradient(loss, x, y):
     value.backward()
     gradients = []
     for side in (x, y):  # several peers normalise inside: only the part along the sphere is comparable
+        if side.grad is None:  # where numbers overflow, a peer may give a constant
+            side.grad = torch.zeros_like(side)
         point, slope = side.detach().double(), side.grad.double()
         gradients.append(slope - (slope * point).sum(1, keepdim=True) * point)
     return value.detach().double(), torch.cat(gradients)

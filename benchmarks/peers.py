@@ -31,9 +31,13 @@ class _Named(types.ModuleType):
         return type(name, (), {})
 
 
-def prepare():
-    """Import what looks whether torchvision works, then put the empty one in place unless there is a real one."""
-    available({"sentence-transformers": lambda: module("sentence_transformers.sentence_transformer.losses")})
+def prepare(*, sentences=True):
+    """Import what looks whether torchvision works, then put the empty one in place unless there is a real one.
+
+    Without ``sentences`` sentence-transformers is left out, which takes seconds to import.
+    """
+    if sentences:
+        available({"sentence-transformers": lambda: module("sentence_transformers.sentence_transformer.losses")})
     if importlib.util.find_spec("torchvision"):
         return
     for name in TORCHVISION:

@@ -18,17 +18,19 @@ TUNED = {"MALLOC_MMAP_THRESHOLD_": str(2**34), "MALLOC_TRIM_THRESHOLD_": str(2**
 
 def memory(family, label, size):
     """Peak MiB above inputs, and CPU seconds, of one forward and backward."""
-    calls, _ = losses.candidates(family, 64)
+    calls, _ = losses.candidates(family, 64, only=label)
     calls[label]()  # whatever is loaded or built on the first call
-    calls, _ = losses.candidates(family, int(size))
+    calls, _ = losses.candidates(family, int(size), only=label)
     _limit(int(os.environ["BENCHMARK_LIMIT_MIB"]))
     return {"mebibytes": measure.peak_above(calls[label])}
 
 
 def ratio(family, size):
     """Ours against dense torch in this process, under whatever allocator it was started with."""
-    calls, _ = losses.candidates(family, int(size))
-    times = measure.interleave({label: calls[label] for label in ("ours", "torch dense")}, seconds=8)
+    calls = {}
+    for label in ("ours", "torch dense"):
+        calls |= losses.candidates(family, int(size), only=label)[0]
+    times = measure.interleave(calls, seconds=8)
     middle, low, high = times.ratio("ours", "torch dense")
     return {"ratio": middle, "low": low, "high": high, "dense": times.median("torch dense")}
 
@@ -42,5 +44,5 @@ def _limit(mebibytes):
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    peers.prepare()
+    peers.prepare(sentences=any("sentence" in argument for argument in sys.argv))
     print(json.dumps({"memory": memory, "ratio": ratio}[sys.argv[1]](*sys.argv[2:])))

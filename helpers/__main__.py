@@ -1,4 +1,5 @@
-"""``python -m helpers COMMAND``: run, store, seeds, claims, claim, compare, lab (notebooks), record (longer tables)."""
+"""``python -m helpers COMMAND``: run, store, seeds, paper, claims, claim, compare, lab (notebooks), record (longer
+tables), explorables (the site's sliders), gpu."""
 
 import sys
 
@@ -10,6 +11,10 @@ def main(arguments):
             from helpers.recording import sweeps
 
             return sweeps.main(arguments[1:])
+        if arguments[:1] == ["gpu"]:
+            from helpers.gpu import command
+
+            return command.main(arguments[1:])
         from helpers.collection import commands
 
         return commands.main(arguments)

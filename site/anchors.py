@@ -6,11 +6,15 @@ from docutils import nodes
 from docutils.transforms import Transform
 from sphinx import addnodes
 
-ANCHOR = re.compile(r'\s*<a id="([^"]+)">\s*</a>\s*')
+OPENED = re.compile(r'<a id="([^"]+)">')
+PIECE = re.compile(r'<a id="[^"]+">|</a>')
 
 
 class Anchors(Transform):
-    """Every raw anchor gives its id to the section that follows it, or becomes a target where it stands."""
+    """Every raw anchor gives its id to the section that follows it, or becomes a target where it stands.
+
+    The reader of Markdown hands on the opening and the closing tag as two pieces, or both as one.
+    """
 
     default_priority = 500
 
@@ -18,22 +22,17 @@ class Anchors(Transform):
         env = self.document.settings.env
         slugs = env.metadata[env.docname].setdefault("myst_slugs", {})
         own = getattr(self.document, "myst_slugs", {})
-        for raw in list(self.document.findall(nodes.raw)):
-            if raw.get("format") != "html":
-                continue
-            names = ANCHOR.findall(raw.astext())
-            if names and not ANCHOR.sub("", raw.astext()).strip():
-                for name in names:
-                    self.place(raw, name, slugs, own)
-                holder = raw.parent
-                holder.remove(raw)
-                if isinstance(holder, nodes.paragraph) and not holder.children:
-                    holder.parent.remove(holder)
-            elif raw.astext().strip() == "</a>":
-                raw.parent.remove(raw)
-            elif opened := re.fullmatch(r'<a id="([^"]+)">', raw.astext().strip()):
-                self.place(raw, opened[1], slugs, own)
-                raw.parent.remove(raw)
+        pieces = [
+            raw for raw in self.document.findall(nodes.raw) if raw.get("format") == "html" and self.is_anchor(raw)
+        ]
+        for raw in pieces:
+            for name in OPENED.findall(raw.astext()):
+                self.place(raw, name, slugs, own)
+        for raw in pieces:
+            holder = raw.parent
+            holder.remove(raw)
+            if isinstance(holder, nodes.paragraph) and not holder.astext().strip() and not holder.children:
+                holder.parent.remove(holder)
 
     def place(self, raw, name, slugs, own):
         section = self.following_section(raw)
@@ -65,18 +64,19 @@ class Anchors(Transform):
             if after:
                 return after[0] if isinstance(after[0], nodes.section) else None
             node = node.parent
-            if isinstance(node, nodes.section):
-                parent = node.parent
-                following = parent.children[parent.index(node) + 1 :]
-                return following[0] if following and isinstance(following[0], nodes.section) else None
         return None
 
     @staticmethod
     def is_anchor(node):
-        text = node.rawsource if isinstance(node, nodes.paragraph) else node.astext()
-        return isinstance(node, nodes.raw | nodes.paragraph) and bool(text) and not ANCHOR.sub("", text).strip()
+        """Whether a node holds tags of anchors and nothing else."""
+        if isinstance(node, nodes.raw):
+            text = node.astext()
+            return bool(text.strip()) and not PIECE.sub("", text).strip()
+        if isinstance(node, nodes.paragraph):
+            return bool(node.children) and all(map(Anchors.is_anchor, node.children))
+        return isinstance(node, nodes.Text) and not node.astext().strip()
 
 
 def setup(app):
     app.add_transform(Anchors)
-    return {"parallel_read_safe": True}
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

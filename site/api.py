@@ -73,9 +73,11 @@ def _rst(docstring):
     from sphinx.ext.napoleon import Config
     from sphinx.ext.napoleon.docstring import NumpyDocstring
 
+    # an example below the last section would be read as part of it
+    docstring = re.sub(r"(?m)\A(.*?^-{3,}$.*?\n\n)(?=>>> )", r"\1Examples\n--------\n", docstring, count=1, flags=re.S)
     pieces = re.split(r"(``.*?``)", docstring, flags=re.S)
     plain = [
-        piece
+        f"``{piece[2:-2].strip()}``"
         if piece.startswith("``")
         else re.sub(r"(\||(?<!\n)(?<!\n )(?<!\n  )(?<!\n    )\*(?! )|\*(?=\w))", r"\\\1", piece)
         for piece in pieces

@@ -15,7 +15,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 BUILD = HERE.parent / "build"
-VENV, NPM, SOURCE = BUILD / "site-venv", BUILD / "site-npm", BUILD / "site-src"
+VENV, NPM, SOURCE, DOCTREES = (BUILD / f"site-{name}" for name in ("venv", "npm", "src", "doctrees"))
 PYTHON = VENV / ("Scripts" if os.name == "nt" else "bin") / "python"
 STATIC = {
     "katex/katex.min.css": "katex/dist/katex.min.css",
@@ -30,6 +30,7 @@ def main():
     parser = argparse.ArgumentParser(description="Build the site into build/site.")
     parser.add_argument("--out", default=str(BUILD / "site"), help="folder of the finished site")
     parser.add_argument("--slides", action="store_true", help="build the slides into build/slides instead")
+    parser.add_argument("--pdf", action="store_true", help="print what was built into build/pdf, by headless Chromium")
     parser.add_argument("--test", action="store_true", help="look at what was built, in headless Chromium")
     options = parser.parse_args()
     for tool, remedy in (("node", "install Node.js 20 or newer"), ("npm", "install npm"), ("dot", "install graphviz")):
@@ -38,13 +39,17 @@ def main():
     prepare()
     start = time.monotonic()
     modules = NPM / "node_modules"
+    if options.pdf:
+        sys.exit(subprocess.run([PYTHON, HERE / "printing.py"]).returncode)
     if options.test:
         sys.exit(test(Path(options.out)))
     if options.slides:
-        environment = os.environ | {"SITE_NODE_MODULES": str(modules)}
+        environment = os.environ | {"SITE_NODE_MODULES": str(modules), "PYTHONPATH": str(HERE.parent)}
         subprocess.run([PYTHON, HERE / "slides.py", BUILD / "slides"], env=environment, check=True)
         return
-    subprocess.run([PYTHON, HERE / "source.py", SOURCE], check=True)
+    if status := subprocess.run([PYTHON, HERE / "source.py", SOURCE]).returncode:
+        sys.exit(status)  # it has said in one line what is wrong
+    forget_if_changed()
     environment = os.environ | {"SITE_NODE_MODULES": str(modules)}
     command = [
         PYTHON,
@@ -58,7 +63,7 @@ def main():
         "-c",
         HERE,
         "-d",
-        BUILD / "site-doctrees",
+        DOCTREES,
         SOURCE,
         options.out,
     ]
@@ -81,8 +86,11 @@ def test(site):
     if not (site / "index.html").exists():
         sys.exit(f"site stopped: {site} is not there; make site builds it")
     status = subprocess.run([PYTHON, HERE / "checks.py", site]).returncode
-    command = [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", HERE, HERE / "browser_test.py"]
-    return subprocess.run(command).returncode or status
+    environment = os.environ | {"SITE_NODE_MODULES": str(NPM / "node_modules"), "PYTHONPATH": str(HERE.parent)}
+    for name in ("browser_test.py", "slides_test.py"):  # each starts a browser of its own
+        command = [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", HERE, HERE / name]
+        status = subprocess.run(command, env=environment).returncode or status
+    return status
 
 
 def prepare():
@@ -99,6 +107,18 @@ def prepare():
             print(f"setting up {folder.relative_to(HERE.parent)} (a minute or two, once)", flush=True)
             install()
             stamp.write_text(digest.hexdigest())
+
+
+def forget_if_changed():
+    """Sphinx reads again what changed; where what reads it changed, it must read everything."""
+    digest = hashlib.sha256()
+    for name in ("conf.py", "anchors.py", "navigation.py", "prerendered_math.py", "render_math.js", "requirements.txt"):
+        digest.update((HERE / name).read_bytes())
+    stamp = DOCTREES / ".made-by"
+    if not stamp.exists() or stamp.read_text() != digest.hexdigest():
+        shutil.rmtree(DOCTREES, ignore_errors=True)
+        DOCTREES.mkdir(parents=True)
+        stamp.write_text(digest.hexdigest())
 
 
 def install_python():

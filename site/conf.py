@@ -7,15 +7,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 project = "Contrastive-learning theory, checked"
 author = "the authors of the collection"
-extensions = ["myst_nb", "sphinx_copybutton", "sphinx.ext.napoleon", "anchors", "prerendered_math"]
+extensions = ["myst_nb", "sphinx_copybutton", "sphinx.ext.napoleon", "anchors", "navigation", "prerendered_math"]
 html_theme = "furo"
 html_title = project
 html_static_path = ["static"]
 html_css_files = ["katex/katex.min.css", "site.css"]
-html_js_files = ["explorable.js"]
+html_js_files = []
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False
+html_show_copyright = False
 # no search engine of another host, no analytics, no web fonts
 html_theme_options = {"navigation_with_keys": True, "footer_icons": []}
 nb_execution_mode = "off"

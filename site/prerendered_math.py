@@ -58,4 +58,4 @@ def setup(app):
     app.connect("html-page-context", page_context)
     app.add_node(nodes.math, html=(visit_inline, None), override=True)
     app.add_node(nodes.math_block, html=(visit_block, None), override=True)
-    return {"parallel_read_safe": True}
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,45 +1,44 @@
 """The source tree of the site, written from notebooks, cards, ledgers, figures, READMEs and docstrings.
 
-Nothing is executed: notebooks come with their stored outputs. Standard library and ``helpers.ledger`` only.
+Nothing is executed: notebooks come with their stored outputs.
 """
 
-import csv
-import html
-import io
 import json
 import re
-import shutil
 import sys
+from functools import cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 import api  # noqa: E402
+import claim_pages  # noqa: E402
 import explorables  # noqa: E402
 import theory_map  # noqa: E402
+from links import rebase  # noqa: E402
 
 from helpers import files  # noqa: E402
-from helpers.collection import pages  # noqa: E402
+from helpers.collection import words  # noqa: E402
 from helpers.figures import numbers  # noqa: E402
 from helpers.ledger import cards, claims, verdicts  # noqa: E402
 
 PAGES = Path(__file__).resolve().parent / "pages"
 SHORT = {
+    "00_one_loss_five_readings": "0 One loss, five readings",
     "01_spectral_clustering": "1 Spectral clustering",
     "02_alpha_cl": "2 α-CL",
     "03_mutual_information": "3 Mutual information",
     "04_multimodal_svd": "4 Multimodal SVD",
     "05_robust_contrastive": "5 Robust contrastive",
 }
-LONGEST_OPEN_CELL = 8  # lines; longer ones of bookkeeping and drawing are folded
-REPOSITORY_ONLY = re.compile(
-    r"\]\((?:\.\./)*((?:helpers|tests|benchmarks|data|Makefile|LICENSE|site|pyproject)[^)]*|notebooks/?|figures/?)\)"
-)
+LONGEST_OPEN_CELL = 16  # lines; longer cells, those that draw and the set-up are folded
+TEXTS = ("README.md", "benchmarks/README.md")  # pages of the repository that are pages of the site
+NOTEBOOKS = ("notebooks/[0-9]*.ipynb", "notebooks/appendix/[0-9]*.ipynb")
 
 
 class Collection:
-    """Cards, records and texts that several pages need, read once."""
+    """Cards, records, notebooks and figures that several pages need, read once."""
 
     def __init__(self, root=ROOT):
         self.root, self.output = Path(root), Path(root) / "figures"
@@ -50,13 +49,20 @@ class Collection:
     def entry(self, label):
         return self.cards[self.home[label]].claims[label]
 
+    def entries(self):
+        return [self.entry(label) for label in self.home]
+
     def record(self, label):
         return self.records[self.home[label]].get(label)
 
-    def place(self, label):
-        """Path, from the root of the site, of the notebook cell block that checks a claim."""
-        card = self.cards[self.home[label]]
-        return pages.notebook(card, self.entry(label)).removeprefix("../") + f"#{label}"
+    @staticmethod
+    def short(name):
+        """The name of a paper for lists: that of ``SHORT``, or its file name."""
+        return SHORT.get(name, name[1:].replace("_", " "))
+
+    def link(self, label, *, text=None):
+        """A Markdown link, from the root of the site, to the notebook cells that check a claim."""
+        return words.link(self.cards[self.home[label]], self.entry(label), label, seen_from="root", text=text)
 
     def used_by(self, label):
         return [
@@ -74,139 +80,178 @@ class Collection:
                 if entry.get("picture", True):
                     yield entry["name"], place, folder, entry
 
+    @cached_property
+    def notebooks(self):
+        """Every notebook, by (name, place)."""
+        folders = {"essay": self.root / "notebooks", "appendix": self.root / "notebooks" / "appendix"}
+        every = {
+            (name, place): claim_pages.read(folder / f"{name}.ipynb")
+            for name in self.cards
+            for place, folder in folders.items()
+        }
+        return {key: content for key, content in every.items() if content is not None}
 
-def write(target, *, root=ROOT):
-    """Write the whole tree below ``target`` (which is emptied first); returns its Markdown and notebook files."""
-    target, collection = Path(target), Collection(root)
-    shutil.rmtree(target, ignore_errors=True)
-    parts = {
+    def has_appendix(self, name):
+        return (name, "appendix") in self.notebooks
+
+    def cells(self, label, place):
+        """Text, code and printed lines of a claim's cells in the essay or the appendix; see ``claim_pages.blocks``."""
+        notebook = self.notebooks.get((self.home[label], place))
+        return claim_pages.blocks(notebook, label) if notebook else []
+
+    def kept(self, path):
+        """Whether the site has a file of the repository, or a page of that path."""
+        if path in self._pages:
+            return True
+        return ((path.startswith("figures/") and path.endswith((".png", ".csv"))) or path.endswith(".ipynb")) and (
+            self.root / path
+        ).is_file()
+
+    @cached_property
+    def _pages(self):
+        own = {
+            "index.md",
+            "map.md",
+            "errata.md",
+            "gallery.md",
+            "recorded.md",
+            "exercises.md",
+            "explorables.md",
+            "changelog.md",
+        }
+        own |= {"claims/index.md", "claims/export.md"} | {f"claims/{label}.md" for label in self.home}
+        return own | set(TEXTS) | {path.name for path in PAGES.glob("*.md")}
+
+
+def texts(collection):
+    """Every page that is made from cards, ledgers and notebooks: a dict of path to text."""
+    made = {
         "index.md": front(collection),
-        "claims/index.md": browser(collection),
+        "claims/index.md": claim_pages.browser(collection),
         "errata.md": errata(collection),
         "gallery.md": gallery(collection),
         "recorded.md": recorded(collection),
         "exercises.md": exercises(collection),
-        "map.md": theory_map.page(collection),
         "explorables.md": explorables.page(collection),
-        "claims/export.md": export(collection),
+        "claims/export.md": claim_pages.export(collection),
         "changelog.md": changelog(collection),
     }
-    parts |= {f"claims/{label}.md": claim(collection, label) for label in collection.home}
-    parts |= api.pages(collection.root / "helpers")
-    for path in sorted(PAGES.glob("*.md")):
-        parts[path.name] = path.read_text(encoding="utf-8")
-    for name, text in parts.items():
-        files.write_text(target / name, text)
-    files.write_text(target / "claims" / "claims.csv", claims_csv(collection))
-    files.write_text(target / "claims" / "claims.bib", claims_bib(collection))
-    for path in [*root.glob("notebooks/[0-9]*.ipynb"), *root.glob("notebooks/appendix/[0-9]*.ipynb")]:
-        files.write_text(target / path.relative_to(root), notebook_source(path))
-    for name in ("README.md", "benchmarks/README.md"):
-        files.write_text(target / name, repository_links((root / name).read_text(encoding="utf-8")))
-    for path in root.glob("figures/**/*"):
-        if path.suffix in (".png", ".csv") and "recorded" not in path.parts:
-            copy = target / path.relative_to(root)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, copy)
+    made |= {f"claims/{label}.md": claim_pages.page(collection, label) for label in collection.home}
+    made |= {path.name: path.read_text(encoding="utf-8") for path in sorted(PAGES.glob("*.md"))}
+    for name in TEXTS:
+        text = claim_pages.TIED.sub(r"\1", (collection.root / name).read_text(encoding="utf-8"))
+        made[name] = rebase(text, source=name, page=name, kept=collection.kept)
+    return made
+
+
+def write(target, *, root=ROOT):
+    """Write the whole tree below ``target``; returns its Markdown and notebook files.
+
+    A file that is there already with the same content is not touched, so that Sphinx reads what changed and no more;
+    a file that nothing made is removed.
+    """
+    target, collection = Path(target), Collection(root)
+    made = texts(collection) | {"map.md": theory_map.page(collection)} | api.pages(collection.root / "helpers")
+    made |= {"claims/claims.csv": claim_pages.as_csv(collection), "claims/claims.bib": claim_pages.bibtex(collection)}
+    for pattern in NOTEBOOKS:
+        for path in collection.root.glob(pattern):
+            name = path.relative_to(collection.root).as_posix()
+            made[name] = notebook_source(collection, name)
+    content = {name: text.encode() for name, text in made.items()}
+    for path in collection.root.glob("figures/**/*"):
+        if path.suffix in (".png", ".csv", ".json") and path.name not in ("claims.json", "figures.json"):
+            content[path.relative_to(collection.root).as_posix()] = path.read_bytes()
+    for name, new in content.items():
+        if not (target / name).exists() or (target / name).read_bytes() != new:
+            files.write_bytes(target / name, new)
+    for path in target.rglob("*"):
+        if path.is_file() and path.relative_to(target).as_posix() not in content:
+            path.unlink()
     return sorted([*target.rglob("*.md"), *target.rglob("*.ipynb")])
 
 
-def notebook_source(path):
+def notebook_source(collection, name):
     """A notebook as Sphinx reads it: long cells folded, pictures with their alt text, no links out of the site."""
-    content = json.loads(path.read_text(encoding="utf-8"))
-    deeper = "../" if path.parent.name == "appendix" else ""
+    content = json.loads((collection.root / name).read_text(encoding="utf-8"))
+
+    def here(text):
+        return rebase(claim_pages.TIED.sub(r"\1", text), source=name, page=name, kept=collection.kept)
+
     for cell in content["cells"]:
         source = "".join(cell["source"])
         tags = cell["metadata"].setdefault("tags", [])
         if cell["cell_type"] == "markdown":
-            cell["source"] = repository_links(headings(source))
+            cell["source"] = here(source)
             continue
         lines = [line for line in source.splitlines() if line.strip()]
-        drawing = any(tag.startswith("figure:") for tag in tags)
-        if drawing or "setup" in tags or len(lines) > 2 * LONGEST_OPEN_CELL:
+        if any(tag.startswith("figure:") for tag in tags) or "setup" in tags or len(lines) > LONGEST_OPEN_CELL:
             tags.append("hide-input")
         if alt := cell["metadata"].get("alt"):
             cell["metadata"]["mystnb"] = {"image": {"alt": alt}}
         cell["outputs"] = [output for output in cell["outputs"] if output["output_type"] != "error"]
         for output in cell["outputs"]:
             if "text/markdown" in output.get("data", {}):
-                text = "".join(output["data"]["text/markdown"])
-                output["data"]["text/markdown"] = repository_links(text)
-    del deeper
+                output["data"]["text/markdown"] = here("".join(output["data"]["text/markdown"]))
     return json.dumps(content, ensure_ascii=False, indent=1)
-
-
-def headings(source):
-    """Headings keep their words; an anchor directly above stays there."""
-    return source
-
-
-def repository_links(text):
-    """Links to files that are no page become their path in words."""
-    text = text.replace("](figures/CLAIMS.md", "](claims/index.md").replace("](figures/README.md", "](gallery.md")
-    return REPOSITORY_ONLY.sub(lambda found: f"] (`{found[1]}`)" if found[1] else found[0], text).replace(
-        "](LICENSE)", "]"
-    )
 
 
 # -- pages ------------------------------------------------------------------------------------------------
 def front(collection):
     """One screen: what this is, a picture, the five questions."""
-    total = sum(len(card.claims) for card in collection.cards.values())
     records = [record for found in collection.records.values() for record in found.values()]
     checks, controls = (sum(len(record[kind]) for record in records) for kind in ("checks", "controls"))
     lines = [
         "# Contrastive-learning theory, checked",
         "",
-        f"Five papers explain why contrastive learning works. Here {total} of their statements are put to a computer that "
-        "tries to break them: two computations that share no code, a threshold derived beforehand, and a control, one "
-        f"assumption broken, on which the same check must fail. {checks} checks, {controls} controls.",
+        f"Five papers explain why contrastive learning works. Here {len(collection.home)} statements from them and about them "
+        "are put to a computer that tries to break them: two computations that share no code that could hide a common error, "
+        "a threshold derived beforehand, and a control, one assumption broken, on which the same check must fail. "
+        f"{checks:,} checks, {controls:,} controls.",
         "",
-        "```{image} figures/theory_map.png",
-        ":alt: The headline claims of the five papers as a graph, an arrow for every statement that another one rests on",
-        ":width: 100%",
-        ":target: map.html",
-        "```" if (collection.output / "theory_map.png").exists() else "",
-        "",
-        "| | question | essay | appendix |",
-        "|---|---|---|---|",
     ]
-    if not (collection.output / "theory_map.png").exists():
-        lines[4:9] = []
     for name, card in collection.cards.items():
-        appendix = f"[appendix](notebooks/appendix/{name}.ipynb)" if card.is_essay else ""
+        appendix = f", [appendix](notebooks/appendix/{name}.ipynb)" if collection.has_appendix(name) else ""
         question = card.paper.get("question") or next(iter(card.parts.values()))["question"]
-        lines.append(f"| {name[1]} | {question} | [{card.paper['title']}](notebooks/{name}.ipynb) | {appendix} |")
+        lines.append(f"{int(name[:2])}. **[{question}](notebooks/{name}.ipynb)** *{card.paper['title']}*{appendix}")
+    lines += ["", *opening_picture(collection), ""]
     lines += [
+        "**Go on** to the [claims](claims/index.md), the [sliders](explorables.md), the [figures](gallery.md), what is "
+        "[wrong as quoted](errata.md), the [exercises](exercises.md), or [run it](running.md) yourself.",
         "",
-        "**Go on** to the [claims](claims/index.md), the [map of the theory](map.md), the [figures](gallery.md), what is "
-        "[wrong in print or in circulation](errata.md), the [exercises](exercises.md), or [run it](running.md) yourself.",
+        "## What rests on what",
         "",
+        "[![The headline claims of the five papers as a graph, an arrow for every statement that another one rests on]"
+        "(figures/theory_map.png)](map.md)",
+        "",
+        "The headline claims; [all of them](map.md) can be searched, zoomed and clicked.",
+        "",
+    ]
+    essays = [f"{collection.short(name)} <notebooks/{name}.ipynb>" for name in collection.cards]
+    appendices = [
+        f"{collection.short(name)} <notebooks/appendix/{name}.ipynb>"
+        for name in collection.cards
+        if collection.has_appendix(name)
     ]
     trees = {
-        "Essays": [f"{SHORT[name]} <notebooks/{name}.ipynb>" for name in collection.cards],
-        "Appendices": [
-            f"{SHORT[name]} <notebooks/appendix/{name}.ipynb>"
-            for name, card in collection.cards.items()
-            if card.is_essay
-        ],
+        "Essays": essays,
+        "Appendices": appendices,
         "Claims": [
             "Browse <claims/index.md>",
             "Map <map.md>",
             "Errata <errata.md>",
             "Changelog <changelog.md>",
-            "Export <claims/export.md>",
+            "As data <claims/export.md>",
         ],
         "Teaching": [
-            "Figures <gallery.md>",
             "Explorables <explorables.md>",
+            "Figures <gallery.md>",
             "Exercises <exercises.md>",
-            "Recorded tables <recorded.md>",
             "Glossary <glossary.md>",
             "Notation <notation.md>",
+            "Recorded tables <recorded.md>",
         ],
         "Using it": [
-            "Running it <running.md>",
+            "Running it elsewhere <running.md>",
             "Adding a claim or a paper <adding.md>",
             "README <README.md>",
             "Benchmarks <benchmarks/README.md>",
@@ -214,150 +259,18 @@ def front(collection):
         ],
     }
     for caption, entries in trees.items():
-        lines += ["```{toctree}", ":hidden:", ":maxdepth: 1", f":caption: {caption}", "", *entries, "```", ""]
+        lines += ["```{toctree}", ":hidden:", ":titlesonly:", f":caption: {caption}", "", *entries, "```", ""]
     return "\n".join(lines)
 
 
-def claim(collection, label):
-    """The page of one claim."""
-    name, entry, record = collection.home[label], collection.entry(label), collection.record(label)
-    card = collection.cards[name]
-    lines = [
-        "---",
-        "orphan: true",
-        "---",
-        f"# {label} · {_plain(entry['title'])}",
-        "",
-        "$$",
-        entry["statement"],
-        "$$",
-        "",
-        f"**Source.** {entry['source']}, in {card.paper['citation']}. **Provenance.** {', '.join(entry['provenance'])}.",
-        "",
-        f"**Checked in** [{name}](../{collection.place(label)}), part “{card.parts[entry['part']]['question']}”"
-        + (f", by {entry['method']}." if "method" in entry else "."),
-        "",
-    ]
-    if record is None:
-        lines += ["No record of it is stored.", ""]
-    else:
-        lines += [
-            "## Verdict",
-            "",
-            "```text",
-            verdicts.verdict(record, entry["title"]),
-            "```",
-            "",
-            *_check_tables(record),
-        ]
-    if "weak" in entry:
-        lines += ["## What was not tested", "", entry["weak"], ""]
-    for title, others in (("Rests on", entry["uses"].items()), ("Used by", collection.used_by(label))):
-        if others := list(others):
-            lines += [f"## {title}", ""]
-            lines += [
-                f"- [{other}]({other}.md) {_plain(collection.entry(other)['title'])}: {reason}"
-                for other, reason in others
-            ]
-            lines.append("")
-    wrong = [(key, erratum) for key, erratum in card.errata.items() if erratum["evidence"] == label]
-    for key, erratum in wrong:
-        lines += [
-            f"## Erratum {key}",
-            "",
-            f"*As quoted:* {erratum['quoted']}",
-            "",
-            f"*Corrected:* {erratum['corrected']}",
-            "",
-        ]
-    lines += ["## Run it alone", "", "```bash", f"make claim ID={label}", "```", ""]
-    return "\n".join(lines)
-
-
-def _check_tables(record):
-    lines = ["| check | rule | measured | would notice | trials |", "|---|---|---|---|---|"]
-    for check in record["checks"]:
-        row = [
-            check["name"],
-            check["rule"],
-            f"`{verdicts.comparison(check)}`",
-            verdicts.resolution(check),
-            check["trials"],
-        ]
-        lines.append(_row(row))
-    lines += ["", "| control: what is broken | of check | measured | threshold | |", "|---|---|---|---|---|"]
-    for control in record["controls"]:
-        said = "fails as it must" if control["fails"] else "passes"
-        row = [control["breaks"], control["check"], f"{control['measured']:.2g}", f"{control['threshold']:.2g}", said]
-        lines.append(_row(row))
-    return [*lines, ""]
-
-
-def browser(collection):
-    """All claims as one table that the reader's browser filters and sorts; readable without scripts."""
-    head = [
-        "claim",
-        "what",
-        "paper",
-        "part",
-        "kind",
-        "verdict",
-        "tightest check",
-        "would notice (coarsest)",
-        "provenance",
-    ]
-    rows = []
-    for label, name in collection.home.items():
-        entry, record, card = collection.entry(label), collection.record(label), collection.cards[name]
-        if record is None:
-            continue
-        tightest = next(check for check in record["checks"] if check["name"] == record["tightest"])
-        stated = [check for check in record["checks"] if check["resolution"] is not None]
-        coarsest = max(stated, key=lambda check: check["resolution"], default=None)
-        order = coarsest["resolution"] if coarsest else 1e9
-        cells = [
-            (f'<a href="{label}.html" id="{label}">{label}</a>', label),
-            (html.escape(entry["title"]), entry["title"]),
-            (SHORT[name], name),
-            (html.escape(card.parts[entry["part"]]["question"]), entry["part"]),
-            (record["kind"], record["kind"]),
-            ("PASS" if verdicts.passed(record) else "<strong>FAIL</strong>", ""),
-            (html.escape(verdicts.comparison(tightest)), record["measured"]),
-            (html.escape(verdicts.resolution(coarsest)) if coarsest else "not stated", order),
-            (html.escape(", ".join(entry["provenance"])), ""),
-        ]
-        rows.append(
-            "<tr>"
-            + "".join(f'<td data-order="{html.escape(str(order))}">{text}</td>' for text, order in cells)
-            + "</tr>"
-        )
-    table = (
-        '<table id="claims-table" class="display"><thead><tr>'
-        + "".join(f'<th scope="col">{word}</th>' for word in head)
-        + "</tr></thead><tbody>\n"
-        + "\n".join(rows)
-        + "\n</tbody></table>"
-    )
-    return "\n".join(
-        [
-            "---",
-            "html_theme.sidebar_secondary.remove: true",
-            "---",
-            "# Claims",
-            "",
-            f"All {len(rows)} claims. Type to filter by any column, click a heading to sort; every id leads to the claim's page, "
-            "which has its statement, every check and control, and what it rests on. *Would notice* is the smallest change of "
-            "the claimed side that the coarsest of its checks rejects.",
-            "",
-            '<link rel="stylesheet" href="../_static/datatables/dataTables.dataTables.min.css">',
-            "",
-            f'<div class="wide">\n{table}\n</div>',
-            "",
-            '<script src="../_static/datatables/dataTables.min.js"></script>',
-            '<script src="../_static/claims.js"></script>',
-            "",
-        ]
-    )
+def opening_picture(collection):
+    """The first picture that an essay opens with, leading there: lines of Markdown."""
+    for name in collection.cards:
+        first = "".join(collection.notebooks[name, "essay"]["cells"][0]["source"])
+        if found := re.search(r"!\[([^\]]*)\]\(([^)]+)\)\s*\*\*(.+?)\*\*", first, re.S):
+            alt, path, said = found.groups()
+            return [f"[![{alt}]({path.removeprefix('../')})](notebooks/{name}.ipynb)", "", f"*{said}*"]
+    return []
 
 
 def errata(collection):
@@ -365,23 +278,21 @@ def errata(collection):
     lines = [
         "# Errata",
         "",
-        "What a statement says as it was found, and what holds; each with the claim that shows it.",
+        "What a statement says as it was found, and what holds; each with the claim that shows it. *Argument only*: no "
+        "computation stands behind it.",
         "",
     ]
     for name, card in collection.cards.items():
-        if card.errata:
-            lines += [
-                f"## {SHORT[name]}",
-                "",
-                f"{card.paper['citation']}.",
-                "",
-                "| | as found | corrected | evidence |",
-                "|---|---|---|---|",
-            ]
+        lines += [f"## {collection.short(name)}", "", f"{card.paper['citation']}.", ""]
+        if not card.errata:
+            lines += ["None was found.", ""]
+            continue
+        lines += ["| | as found | corrected | evidence |", "|---|---|---|---|"]
         for key, erratum in card.errata.items():
             evidence = erratum["evidence"]
             evidence = f"[{evidence}](claims/{evidence}.md)" if evidence in card.claims else evidence
-            lines.append(_row([key, erratum["quoted"], erratum["corrected"], evidence]))
+            found, holds = (words.sentence(erratum[which]) for which in ("quoted", "corrected"))
+            lines.append(words.row([key, found, holds, evidence]))
         lines.append("")
     return "\n".join(lines)
 
@@ -390,18 +301,30 @@ def gallery(collection):
     """Every figure with its caption, its numbers and the cell that draws it."""
     lines = ["# Figures", "", "Each picture with its numbers and the cell that draws it.", ""]
     for name in collection.cards:
-        lines += [f"## {SHORT[name]}", ""]
+        lines += [f"## {collection.short(name)}", ""]
         for label, place, folder, entry in collection.figures(name):
             columns = files.read_csv(folder / f"{label}.csv")
+            if columns is None or not (folder / f"{label}.png").exists():
+                raise ValueError(f"figure {label!r} of {name}, {place}: its csv or picture is not there")
             caption, alt = (numbers.fill(entry[key], columns) for key in ("caption", "alt"))
-            path = (folder / label).relative_to(collection.root)
-            book = f"notebooks/{'appendix/' if place == 'appendix' else ''}{name}.ipynb#{label}"
+            path = (folder / label).relative_to(collection.root).as_posix()
+            book = f"notebooks/{'appendix/' if place == 'appendix' else ''}{name}.ipynb"
+            caption = rebase(
+                caption, source=book, page="gallery.md", kept=collection.kept, claims=collection.home, to_claims=True
+            )
             counterpart = "" if entry["counterpart"] == "none" else f" Answers to: {entry['counterpart']}."
-            lines += [f"### {label.replace('_', ' ')}", "", f"```{{image}} {path}.png", f":alt: {alt}", "```", ""]
             lines += [
-                _claim_links(caption, collection),
+                f"### {label.replace('_', ' ')}",
                 "",
-                f"[The cell]({book}) · {{download}}`numbers <{path}.csv>`.{counterpart}",
+                f"```{{image}} {path}.png",
+                f":alt: {alt}",
+                "```",
+                "",
+                caption,
+                "",
+            ]
+            lines += [
+                f"[The cell]({book}#{label}) in the {place} · {{download}}`numbers <{path}.csv>`.{counterpart}",
                 "",
             ]
     return "\n".join(lines)
@@ -412,133 +335,101 @@ def recorded(collection):
     lines = [
         "# Recorded tables",
         "",
-        "Longer runs, stored with their provenance; `make record TABLE=name` repeats one.",
+        "Tables of longer runs, most of them of trained encoders, are stored with their provenance and shown by the notebooks, "
+        "which never compute them. `make record TABLE=name AGAIN=--again` measures one anew; other data and several machines "
+        "are in the [README](README.md). The json file holds settings, values of every seed, device, versions and date.",
         "",
     ]
-    lines += ["| table | about | rows | recorded | device | minutes |", "|---|---|---|---|---|---|"]
-    for path in sorted((collection.output / "recorded").glob("[0-9]*/*.json")):
-        found = files.read_json(path)
-        row = [
-            path.stem,
-            found.get("about", ""),
-            len(found["rows"]),
-            found["date"],
-            found["device"],
-            f"{found['wall_seconds'] / 60:.0f}",
-        ]
-        lines.append(_row(row))
-    return "\n".join([*lines, ""])
-
-
-def exercises(collection):
-    """The exercises of every essay, each linked to the cell where an answer is checked."""
-    lines = [
-        "# Exercises",
-        "",
-        "Six a paper, at the end of every essay, with folded solutions; the notebook checks your answer.",
-        "",
-    ]
-    for name, card in collection.cards.items():
-        content = json.loads(card.path.with_suffix(".ipynb").read_text(encoding="utf-8"))
-        texts = ["".join(cell["source"]) for cell in content["cells"] if cell["cell_type"] == "markdown"]
-        asked = [text for text in texts if "<details>" in text]
-        lines += [f"## {SHORT[name]}", "", f"In [the essay](notebooks/{name}.ipynb).", ""]
-        for text in asked:
-            text = re.sub(r'<a id="[^"]*"></a>\s*', "", re.sub(r"(?m)^#+ .*$", "", text))
-            lines += [_claim_links(repository_links(text.strip()), collection), ""]
+    head = ["table", "what it is about", "rows", "seeds", "recorded", "device", "minutes"]
+    for name in collection.cards:
+        tables = sorted((collection.output / "recorded" / name).glob("*.json"))
+        if tables:
+            lines += [f"## {collection.short(name)}", "", words.row(head), "|---" * len(head) + "|"]
+        for path in tables:
+            found = files.read_json(path)
+            where = f"{{download}}`{path.stem} <{path.relative_to(collection.root).as_posix()}>`"
+            row = [
+                where,
+                found.get("about", ""),
+                len(found["rows"]),
+                len(found["seeds"]),
+                found["date"],
+                found["device"],
+            ]
+            lines.append(words.row([*row, f"{found['wall_seconds'] / 60:.0f}"]))
+        lines.append("")
     return "\n".join(lines)
 
 
-def changelog(collection):
-    """Errata and verdicts as they stand, and a dated history kept by hand."""
-    history = (PAGES / "history.txt").read_text(encoding="utf-8") if (PAGES / "history.txt").exists() else ""
-    good = sum(verdicts.passed(record) for found in collection.records.values() for record in found.values())
-    total = sum(len(found) for found in collection.records.values())
-    found = sum(len(card.errata) for card in collection.cards.values())
-    return "\n".join(
-        ["# Changelog of verdicts and errata", "", f"Now: {good} of {total} claims hold, {found} errata.", "", history]
-    )
+def exercises(collection):
+    """The exercises of every essay with their folded solutions, and the cells that take an answer."""
+    lines = [
+        "# Exercises",
+        "",
+        "Six a paper, with folded solutions. In the essay each has a cell that compares your answer "
+        "with a number computed in another way.",
+        "",
+    ]
+    moved = {"page": "exercises.md", "kept": collection.kept, "claims": collection.home, "to_claims": True}
+    for name in collection.cards:
+        book, cells = f"notebooks/{name}.ipynb", exercise_cells(collection.notebooks[name, "essay"])
+        if cells:
+            lines += [f"## {collection.short(name)}", "", f"At the end of [the essay]({book}).", ""]
+        for kind, text in cells:
+            lines += ["```python", text, "```", ""] if kind == "code" else [rebase(text, source=book, **moved), ""]
+    return "\n".join(lines)
 
 
-def export(collection):
-    """Where to take the claims from, as data."""
-    del collection
-    return "\n".join(
-        [
-            "# The claims as data",
-            "",
-            "- {download}`claims.csv <claims.csv>`: one row a claim, with statement, verdict, measured, threshold, resolution.",
-            "- {download}`claims.bib <claims.bib>`: one BibTeX entry a claim, to cite a single statement and its check.",
-            "",
-        ]
-    )
+def exercise_cells(notebook):
+    """Questions, cells for an answer and solutions: (kind, text) with kind "text" or "code", in order.
 
-
-def claims_csv(collection):
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(
-        [
-            "id",
-            "paper",
-            "part",
-            "where",
-            "title",
-            "statement",
-            "source",
-            "provenance",
-            "kind",
-            "verdict",
-            "tightest",
-            "measured",
-            "threshold",
-            "resolution",
-        ]
-    )
-    for label, name in collection.home.items():
-        entry, record = collection.entry(label), collection.record(label)
-        if record is None:
+    They start with the last heading before the first cell tagged ``exercise`` and end with the last solution or answer.
+    """
+    cells = notebook["cells"]
+    answers = [k for k, cell in enumerate(cells) if "exercise" in cell["metadata"].get("tags", [])]
+    solved = [k for k, cell in enumerate(cells) if "</details>" in "".join(cell["source"])]
+    if not answers or not solved:
+        return []
+    found, first = [], answers[0] - 1
+    for number, cell in enumerate(cells[first : max(solved[-1], answers[-1]) + 1], start=first):
+        text = claim_pages.ANCHOR.sub("", claim_pages.TIED.sub(r"\1", "".join(cell["source"])))
+        if cell["cell_type"] == "code":
+            found.append(("code", text))
             continue
-        tightest = next(check for check in record["checks"] if check["name"] == record["tightest"])
-        row = [label, name, entry["part"], entry["where"], entry["title"], entry["statement"], entry["source"]]
-        row += ["; ".join(entry["provenance"]), record["kind"], "PASS" if verdicts.passed(record) else "FAIL"]
-        writer.writerow([*row, record["tightest"], record["measured"], record["threshold"], tightest["resolution"]])
-    return buffer.getvalue()
+        if number == first:
+            text = re.split(r"(?m)^#+ .*$", text)[-1]
+        if number == solved[-1]:
+            text = text[: text.rindex("</details>") + len("</details>")]
+        found.append(("text", text.strip()))
+    return found
 
 
-def claims_bib(collection):
-    entries = []
-    for label, name in collection.home.items():
-        card, entry = collection.cards[name], collection.entry(label)
-        authors = " and ".join(card.paper["authors"]) or card.paper["citation"].split(",")[0]
-        entries.append(
-            f"@misc{{{label},\n  title = {{{{{_tex(entry['title'])}}}}},\n"
-            f"  note = {{Claim {label}, checked in {name}; after {_tex(authors)}: {_tex(card.paper['title'])}}},\n}}\n"
-        )
-    return "\n".join(entries)
+def changelog(collection):
+    """Verdicts and errata as they stand, and the dated history kept in ``pages/history.txt``."""
+    lines = [
+        "# Changelog of verdicts and errata",
+        "",
+        "## Today",
+        "",
+        "| paper | claims | hold | checks | controls | errata |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, card in collection.cards.items():
+        found = collection.records[name].values()
+        counts = [sum(len(record[kind]) for record in found) for kind in ("checks", "controls")]
+        row = [collection.short(name), len(card.claims), sum(map(verdicts.passed, found)), *counts, len(card.errata)]
+        lines.append(words.row(row))
+    history = (PAGES / "history.txt").read_text(encoding="utf-8").strip()
+    return "\n".join([*lines, "", "## Before", "", history, ""])
 
 
-# -- text --------------------------------------------------------------------------------------------------
-def _claim_links(text, collection):
-    """Links to a claim of the same notebook lead to the claim's page."""
-    return re.sub(
-        r"\]\((?:[^)#\s]*\.ipynb)?#([A-Z]{2}-\w+)\)",
-        lambda found: f"](claims/{found[1]}.md)" if found[1] in collection.home else "]",
-        re.sub(r"\]\(#([a-z][^)]*)\)", "]", text),
-    )
-
-
-def _plain(title):
-    return title.replace("<", "&lt;").replace("*", r"\*").replace("_", r"\_").replace("$", r"\$")
-
-
-def _row(cells):
-    return "| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
-
-
-def _tex(text):
-    return re.sub(r"([&%#_])", r"\\\1", text).replace("*", "")
+def main(target, *, root=ROOT):
+    """Write the tree and say how many pages it has; a card, csv or figure that cannot be used is named in one line."""
+    try:
+        print(f"{len(write(target, root=root))} pages")
+    except ValueError as error:
+        sys.exit(f"site stopped: {error}")
 
 
 if __name__ == "__main__":
-    print(f"{len(write(sys.argv[1]))} pages")
+    main(sys.argv[1])

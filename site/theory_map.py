@@ -40,7 +40,7 @@ def page(collection):
         "is used. Hover an arrow for its reason, click a node for its page, drag and zoom with mouse or keys. Headline claims "
         "have a bold frame; the colour is how a claim is tested.",
         "",
-        '<form class="map-filters" id="map-filters">',
+        '<form class="filters" id="map-filters">',
         '<label>Find <input type="search" id="map-find" placeholder="SC-T1 or a word"></label>',
         f'<label>Paper <select id="map-paper"><option value="">all</option>{papers}</select></label>',
         f'<label>Provenance <select id="map-provenance"><option value="">any</option>{provenance}</select></label>',
@@ -71,7 +71,7 @@ def dot(collection, *, headline=False):
     """The graph in graphviz's language; ``headline`` keeps the essays' claims only."""
     lines = ['digraph theory { rankdir=LR; ranksep=0.45; nodesep=0.12; bgcolor="transparent";']
     lines.append('node [shape=box, style="rounded,filled", fontname="Helvetica", fontsize=11, margin="0.09,0.04"];')
-    lines.append('edge [color="#888888", arrowsize=0.6];')
+    lines.append('edge [color="#777777", arrowsize=0.7];')
     kept = {
         label
         for card in collection.cards.values()
@@ -87,7 +87,7 @@ def dot(collection, *, headline=False):
     }
     for number, (name, card) in enumerate(collection.cards.items()):
         lines.append(
-            f'subgraph cluster_{number} {{ label="{name[:2]} {_words(card.paper["title"], 60)}"; color="#bbbbbb"; fontname="Helvetica";'
+            f'subgraph cluster_{number} {{ id="cluster-{name}"; label="{int(name[:2])} {_words(card.paper["title"], 70)}"; color="#999999"; fontname="Helvetica"; fontsize=18;'
         )
         for label, entry in card.claims.items():
             if label in kept:
@@ -99,7 +99,7 @@ def dot(collection, *, headline=False):
                     + [f"from-{_slug(word)}" for word in entry["provenance"]]
                 )
                 lines.append(
-                    f'"{label}" [label="{label}\\n{_words(entry["title"], 26)}", URL="claims/{label}.html", tooltip="{_quoted(entry["title"])}", '
+                    f'"{label}" [label="{label}\\n{_words(entry["title"], 30)}", URL="claims/{label}.html", tooltip="{_quoted(entry["title"])}", '
                     f'fillcolor="{colour}22", color="{colour}", penwidth={2.5 if bold else 1}, class="{classes}", id="node-{label}"];'
                 )
         lines += _grid([label for label in card.claims if label in kept and label not in joined])

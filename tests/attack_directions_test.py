@@ -58,3 +58,25 @@ def test_the_toy_trains_every_variant_on_the_same_data():
     assert not torch.equal(x, y)
     start = ensemble.initial((11, 32, 2), [0])
     assert start[0].shape == (1, 32, 11)
+
+
+def test_supervised_gradient_is_autograd_s_with_the_means_of_both_classes():
+    matrix, x, labels, centre = scene()
+    form = {"temperature": 0.5, "points": 500}
+    found = attack_directions.supervised_gradient(matrix, x, labels, centre, torch.Generator().manual_seed(4), **form)
+    generator = torch.Generator().manual_seed(4)
+    points = [attack_directions.sample(torch.full((500,), label), centre, generator) for label in (0, 1)]
+    means = torch.stack([attack_directions.encode(each, matrix).mean(dim=0) for each in points])
+    leaf = x.clone().requires_grad_()
+    logits = attack_directions.encode(leaf, matrix) @ means.T / 0.5
+    (slope,) = torch.autograd.grad(torch.nn.functional.cross_entropy(logits, labels, reduction="sum"), leaf)
+    assert torch.allclose(found, slope, rtol=0, atol=1e-13)
+
+
+def test_the_toy_draws_two_classes(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(ensemble, "train", lambda layers, recipe, batch, **_: drawn.append(batch()))
+    toy.train(torch.Generator().manual_seed(0), seeds=3, radius=0.35, device="cpu")
+    for points in drawn[0]:
+        weak = points[..., 1:].mean(dim=-1).abs()  # 0.25 in both classes, ten coordinates of deviation 0.12
+        assert weak.max() < 0.25 + 6 * 0.12 / 10**0.5

@@ -352,3 +352,11 @@ def test_a_loss_cut_from_its_points_is_named():
 def test_refusals(call, message):
     with pytest.raises(ValueError, match=message):
         call(torch.zeros(2, 3))
+
+
+@pytest.mark.parametrize(("norm", "dual"), [(3, 1.5), (1.5, 3), (4, 4 / 3)])
+def test_dual_norms_between_are_attained(norm, dual):
+    vector = torch.tensor([3.0, -4.0, 0.5], dtype=torch.float64)
+    best = vector.sign() * vector.abs() ** (dual - 1)  # equality in Hoelder's inequality
+    attained = vector @ best / torch.linalg.vector_norm(best, ord=norm)
+    assert attacks.dual_norm(vector, norm).item() == pytest.approx(attained.item(), rel=1e-13)

@@ -294,6 +294,16 @@ def test_blur_is_scipys_gaussian(size):
         assert np.abs(after.numpy() - expected).max() < 1e-6  # weights are drawn in float32
 
 
+@pytest.mark.parametrize("size", [3, 7])
+def test_blur_leaves_white_white(size):
+    """Rounding once carried a mean of ones to 1 + 2e-7, which attacks refuse as a centre outside [0, 1]."""
+    batch = torch.zeros(256, 1, 16, 16)
+    batch[..., 8:] = 1
+    views = augmentations.blur(batch, generator(), size=size, chance=1.0)
+    assert (views.min().item(), views.max().item()) == (0, 1)
+    assert ((views[..., 7] > 0) & (views[..., 7] < 0.5)).any()  # the edge was smoothed
+
+
 @pytest.mark.parametrize("shape", [(64, 28, 28), (64, 1, 28, 28), (64, 3, 32, 32)])
 def test_simclr_takes_bytes_and_stays_in_the_unit_interval(shape):
     batch = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator(9))

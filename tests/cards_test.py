@@ -115,4 +115,5 @@ def test_a_circle_is_refused_and_shown(tmp_path):
 
 
 def test_the_cards_of_the_collection_fit_together():
-    assert [card.is_essay for card in cards.load_all().values()] == [False] + 5 * [True]
+    form = [card.is_essay for card in cards.load_all().values()]
+    assert form[:6] == [False] + 5 * [True]  # a sixth paper may follow

@@ -2,8 +2,8 @@
 
 import matplotlib
 
-from helpers.collection.groups import Group, execute, groups, notebook, path, places, run_claim, tags
+from helpers.collection.groups import Group, execute, groups, notebook, path, places, run_claim, sources_of, tags
 
 matplotlib.use("Agg")
 
-__all__ = ["Group", "execute", "groups", "notebook", "path", "places", "run_claim", "tags"]
+__all__ = ["Group", "execute", "groups", "notebook", "path", "places", "run_claim", "sources_of", "tags"]

@@ -78,3 +78,12 @@ def test_power_bound_grows_with_the_power():
     first, second = concentration.product_deviation(np.eye(2), np.eye(2), np.array([4, 1000]), level=1.0)
     assert second[0] > first[0]
     assert second[1] < first[1]
+
+
+def test_norms_are_allowed_the_root_of_the_level():
+    # |X| = 3 for the identity of the plane: off its Frobenius norm by 1.59, of operator norm 1
+    outcomes = np.array([[3.0, 0.0]])
+    found = [
+        concentration.exceedances(np.eye(2), outcomes, outcomes, level=t, constant=1.0)[2] for t in (1.0, 2.0, 4.0)
+    ]
+    assert found == [1.0, 1.0, 0.0]

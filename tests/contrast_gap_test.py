@@ -21,6 +21,16 @@ def test_counting_equals_enumerating(candidates):
     assert torch.allclose(counted, infonce_gap.enumerated_infonce(LAWS, critic, candidates=candidates), atol=1e-13)
 
 
+def test_counting_in_blocks_has_the_same_value_and_gradient(monkeypatch):
+    critic, seen = torch.randn(10, 3, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64), []
+    for block in (finite_samples.BLOCK, 120 * 30):  # 220 counts: one block, and eight of which the last is short
+        monkeypatch.setattr(finite_samples, "BLOCK", block)
+        point = critic.clone().requires_grad_()
+        value = infonce_gap.expected_infonce(LAWS, point, candidates=10)
+        seen.append(torch.cat([value.detach(), torch.autograd.grad(value.sum(), point)[0].flatten()]))
+    torch.testing.assert_close(seen[1], seen[0], rtol=1e-13, atol=1e-15)
+
+
 @pytest.mark.parametrize("candidates", [1, 2, 5])
 def test_three_routes_to_the_gap(candidates):
     gap = TRUTH - infonce_gap.expected_infonce(LAWS, BEST, candidates=candidates)

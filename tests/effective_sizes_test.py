@@ -54,3 +54,17 @@ def test_matched_cells_have_one_size_and_two_shares():
 def test_what_cannot_be_fitted_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_the_exponent_is_found_between_the_points_of_the_grid():
+    for exponent in (1.234, 2.07):  # an exact power law is a line: nothing is left out by the fit
+        values = 3 * scaling_collapse.effective_size(N, SHARE, exponent) ** -0.5
+        found = scaling_collapse.collapse_exponent(np.log(values), N, SHARE, degree=1)
+        assert abs(found - exponent) < 1e-4
+
+
+def test_an_exponent_at_the_end_of_the_range_is_found():
+    for exponent in scaling_collapse.RANGE:
+        values = scaling_collapse.effective_size(N, SHARE, exponent) ** -0.5
+        found = scaling_collapse.collapse_exponent(np.log(values), N, SHARE, degree=1)
+        assert abs(found - exponent) < 1e-4

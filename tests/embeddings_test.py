@@ -145,3 +145,7 @@ def test_ideal_blocks_have_their_closed_form_on_both_sides_of_the_critical_tempe
     options = {"dimension": blocks, "geometry": "sphere", "include_self": False, "restarts": 2, "rng": rng}
     found = population_minimisers.minimise(transition, temperature=temperatures[2], **options)
     assert found.value - graphs.entropy(transition) == pytest.approx(predicted[2], abs=1e-12)
+
+
+def test_an_anchor_in_its_own_denominator_puts_the_threshold_at_one():
+    assert population_minimisers.collapse_threshold(5, include_self=True) == 1.0

@@ -62,3 +62,11 @@ def test_clipped_means_are_those_of_a_sum_over_few_values():
 def test_a_law_without_information_is_refused():
     with pytest.raises(ValueError, match="nats is 0"):
         estimator_benchmark.gap_curves(0.0, [1], [1, 2], np.random.default_rng(0))
+
+
+def test_published_values_are_in_nats_below_the_ceiling_of_64_candidates():
+    bits, nats = estimator_benchmark.PUBLISHED["classes"]
+    assert np.all(nats < math.log(64))
+    assert np.all(nats[bits < 4] < bits[bits < 4] * math.log(2))  # far below the ceiling a bound stays below the truth
+    gaussian_bits, values = estimator_benchmark.PUBLISHED["gaussian"]
+    assert np.all(values < gaussian_bits * math.log(2))

@@ -62,6 +62,32 @@ def test_few_shot_needs_its_labels():
         evaluation.few_shot(x, y, x, y, np.random.default_rng(0), shots=1, draws=1)
 
 
+def test_few_shot_refuses_rows_without_a_direction():
+    x, y = np.eye(3)[[0, 1, 0, 1]], np.array([0, 1, 0, 1])
+    dead = x * np.array([[1.0], [0.0], [1.0], [0.0]])
+    with pytest.raises(ValueError, match=r"train has 2 of 4 rows that are zero \(1, 3\)"):
+        evaluation.few_shot(dead, y, x, y, np.random.default_rng(0), shots=1)
+    with pytest.raises(ValueError, match=r"test has 2 of 4 rows that are zero \(1, 3\)"):
+        evaluation.few_shot(x, y, dead, y, np.random.default_rng(0), shots=1)
+    with pytest.raises(ValueError, match=r"rows that are zero \(0, 1, 2, 3, 4, ...\)"):
+        evaluation.few_shot(np.zeros((8, 2)), np.arange(8) % 2, x[:, :2], y, np.random.default_rng(0), shots=1)
+
+
+def test_few_shot_sees_directions_of_rows_however_short_or_long():
+    x, y = np.eye(3)[[0, 1, 0, 1]], np.array([0, 1, 0, 1])
+    for scale in (5e-324, 1e-200, 1e200):
+        found = evaluation.few_shot(scale * x, y, x / scale if scale > 1 else x, y, np.random.default_rng(0), shots=1)
+        assert found == evaluation.Score(1.0, 0.0)
+
+
+def test_few_shot_of_a_class_that_cancels():
+    """Rows e and -e of class 0 have the mean zero: it is nobody's direction, so class 1 takes what points to it."""
+    train, labels = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]), np.array([0, 0, 1, 1])
+    test, truth = np.array([[0.1, 1.0], [0.1, -1.0]]), np.array([1, 0])  # the second points away from class 1
+    found = evaluation.few_shot(train, labels, test, truth, np.random.default_rng(0), shots=2, draws=3)
+    assert found == evaluation.Score(1.0, 0.0)
+
+
 def test_standardising_spares_dead_coordinates():
     train = np.array([[0.0, 5.0], [2.0, 5.0]])
     scaled, other = evaluation.standardised(train, np.array([[1.0, 5.001]]))

@@ -45,3 +45,11 @@ def test_what_is_no_factor_is_refused():
         factor_images.decode(np.zeros((3, 14, 10)))
     with pytest.raises(ValueError, match="shared holds \\['size'\\]"):
         factor_images.two_views(np.random.default_rng(0), 3, {"size"})
+
+
+def test_the_nearest_template_is_found():
+    combinations = factor_images.every_combination()
+    known = factor_images.templates(combinations)
+    images = np.random.default_rng(5).uniform(size=(300, *known.shape[1:]))
+    distances = ((images.reshape(300, 1, -1) - known.reshape(1, len(known), -1)) ** 2).sum(axis=2)
+    assert np.array_equal(factor_images.decode(images), combinations[distances.argmin(axis=1)])

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from helpers.optimise import newton
 from helpers.papers.spectral_clustering import factorisations, population_minimisers
 from helpers.spectral import graphs, subspaces
 
@@ -119,3 +120,23 @@ def test_classical_scaling_attains_a_reversible_transition(rng, surplus):
 def test_refusals(rng, call, message):
     with pytest.raises(ValueError, match=message):
         call(rng)
+
+
+def test_weak_signal_slopes_are_those_of_its_loss(rng, monkeypatch):
+    kept = []
+    descend = newton.descend
+
+    def spy(loss, hessian_product, start, **options):
+        kept.append((loss, hessian_product))
+        return descend(loss, hessian_product, start, **options)
+
+    monkeypatch.setattr(newton, "descend", spy)
+    factorisations.weak_signal(centred_signal(rng, 8), dimension=2, restarts=1, rng=rng)
+    (loss, hessian_product), h = kept[0], 1e-5
+    point, step = rng.standard_normal((2, 8, 2))
+    (up, above), (down, below) = (loss(point + sign * h * step) for sign in (1, -1))
+    value, gradient = loss(point)
+    # central differences: the third derivative times h^2, and rounding over h
+    size = np.abs(above).max() + abs(value)
+    assert np.sum(gradient * step) == pytest.approx((up - down) / (2 * h), abs=1e-8 * size)
+    assert np.allclose(hessian_product(point)(step), (above - below) / (2 * h), rtol=0, atol=1e-8 * size)

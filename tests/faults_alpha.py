@@ -162,6 +162,43 @@ def diagonal_kept(original):
     return lambda weights, *, include_self: original(weights, include_self=True)
 
 
+def margin_of_the_other_sign(original):
+    return lambda *, margin: original(margin=-margin)
+
+
+def half_the_within_sample_term(original):
+    def covariance(weights, features, other, *second):
+        still = (features, features, *(second[:1] * 2))
+        return (original(weights, features, other, *second) + original(weights, *still)) / 2
+
+    return covariance
+
+
+def sums_of_columns(original):
+    return lambda weights, *views: original(weights.mT, *views)
+
+
+def features_drawn_without_replacement(original):
+    """Two different samples never show one feature: 1 / (M (M - 1)) for 1 / M^2."""
+
+    def covariance(objects, parts, strength):
+        features = objects * parts
+        return original(objects, parts, strength) + 1 / features**2 - 1 / (features * (features - 1))
+
+    return covariance
+
+
+def epsilon_in_the_deviation(original):
+    """As BatchNorm and LayerNorm are built."""
+
+    def standardise(features, normalisation):
+        axis = -1 if normalisation == "layer" else -2
+        deviation = (features - features.mean(axis, keepdim=True)).square().mean(axis, keepdim=True).sqrt()
+        return original(features, normalisation) * deviation / (deviation.square() + 1e-5).sqrt()
+
+    return standardise
+
+
 def function(what, target, wrong, *claims):
     return [Fault(what, target, wrong, NOTEBOOK, claim) for claim in claims]
 
@@ -180,7 +217,39 @@ FAULTS = [
         "a forgotten member in xi", "losses.pair_family.anchor_losses", last_stranger_forgotten, "AC-D2", "AC-T2F"
     ),
     *function(
-        "a forgotten member in xi", "losses.pair_family.pair_weights", last_stranger_forgotten_in_weights, "AC-T1"
+        "a forgotten member in xi",
+        "losses.pair_family.pair_weights",
+        last_stranger_forgotten_in_weights,
+        "AC-T1",
+        "AC-T2",
+    ),
+    *function("a margin of the other sign", "losses.pair_family.triplet", margin_of_the_other_sign, "AC-D2K"),
+    *function(
+        "half of the within-sample term",
+        "losses.pair_family.contrastive_covariance",
+        half_the_within_sample_term,
+        "AC-C2",
+        "AC-K",
+    ),
+    *function(
+        "sums of columns for sums of rows",
+        "losses.pair_family.contrastive_covariance",
+        sums_of_columns,
+        "AC-D4",
+        "AC-R1",
+        "AC-L3",
+    ),
+    *function(
+        "features drawn without replacement",
+        f"{ROOM}.mixtures.object_covariance",
+        features_drawn_without_replacement,
+        "AC-R8",
+    ),
+    *function(
+        "an epsilon in the deviation",
+        f"{ROOM}.homogeneous_networks._standardise",
+        epsilon_in_the_deviation,
+        "AC-L2",
     ),
     *function("curvature of phi dropped", "losses.pair_family.weight_slopes", curvature_of_phi_dropped, "AC-T1H"),
     *function(
@@ -199,6 +268,7 @@ FAULTS = [
     *function("E for 2 E in the flow", f"{LINEAR}.flow", half_the_radial_part, "AC-T3S", "AC-L1B"),
     *function("length for its square in the basin", f"{LINEAR}.lowest_stretch", length_not_squared, "AC-T3S"),
     *function("energy of a linear net without 1/2", f"{LINEAR}.energy", energy_without_half, "AC-T3U", "AC-T3H"),
+    *function("energy of a linear net without 1/2", f"{LINEAR}.energy", energy_without_half, "AC-L1", "AC-T3D"),
     *function("positives deleted", f"{LINEAR}.live_loss_and_covariance", positives_deleted, "AC-X2", "AC-X3"),
     *function("twice the temperature", f"{LINEAR}.live_loss_and_covariance", temperature_doubled, "AC-X2", "AC-X3"),
     *function("absolute value for the rectifier", f"{RELU}._hidden", absolute_value, "AC-R2", "AC-R4", "AC-R6"),
@@ -243,6 +313,15 @@ FAULTS = [
         "AC-K",
         "second_moment(-noise) - second_moment(-noise - push)",
         "-second_moment(push)",
+    ),
+    *cell("flow of twice the energy", "AC-L1E", "return [state[0] @ X]", "return [2 * state[0] @ X]"),
+    *cell("partners outside the operator", "AC-L2N", "(between - spread(a[:, :, None], a2[:, :, None]))", "between"),
+    *cell("a hidden width of one among the wide", "AC-T3N", '"wide": [(4, 2, 3),', '"wide": [(4, 1, 3),'),
+    *cell("another gap", "AC-X1", "np.tile([1, 0.7, 0.2, 0.1, 0]", "np.tile([1, 0.705, 0.2, 0.1, 0]"),
+    *cell("norms of layers for norms of filters", "AC-R7", '("relu", "relu", "filter")', '("relu", "relu", "layer")'),
+    *cell("half the period", "AC-E3", "np.cos(np.pi * steps", "np.cos(2 * np.pi * steps"),
+    *cell(
+        "an anchor's own distance kept", "AC-X3", "torch.diag(torch.full((60,), torch.inf))\n    alpha", "0\n    alpha"
     ),
     *cell("row sums along rows", "AC-E5", "raised.sum(1, keepdim=keepdim)", "raised.sum(0, keepdim=keepdim)"),
 ]

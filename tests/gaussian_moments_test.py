@@ -68,3 +68,16 @@ def test_pairings_of_other_cycles_and_grids():
     found = gaussian_sampling.grid(model, [100, 10_000], rng, shares=(0.0, 0.5), draws=10)
     assert found.shape == (2, 2, 10)
     assert np.all(found[:, 1].mean(axis=-1) < found[:, 0].mean(axis=-1) / 25)
+
+
+def test_sweeps_are_made_of_single_recoveries():
+    model = spiked_model.spiked_model(np.random.default_rng(5), dimensions=(8, 5), rank=2, noise=(0.1, 0.6))
+    first, second = (np.random.default_rng(6) for _ in range(2))
+    along = gaussian_sampling.root_mean_squares(model, [60, 90], first, shares=0.5, draws=7)
+    squares = np.array([gaussian_sampling.recovery(model, n, second, share=0.5, draws=7) for n in (60, 90)])
+    assert np.array_equal(along, np.sqrt(squares.mean(axis=2)).T)
+    grid = gaussian_sampling.grid(model, [60, 90], first, shares=[0.0, 0.5], draws=7)
+    for k, share in enumerate((0.0, 0.5)):
+        for j, n in enumerate((60, 90)):
+            left, _ = gaussian_sampling.recovery(model, n, second, share=share, draws=7)
+            assert np.array_equal(grid[k, j], left)

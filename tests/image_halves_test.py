@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from helpers import data
-from helpers.papers.multimodal_svd import image_halves
+from helpers.papers.multimodal_svd import image_halves, spiked_model
 
 
 @pytest.fixture(scope="module")
@@ -76,3 +76,34 @@ def test_missing_training_images_are_skipped(monkeypatch):
 
     monkeypatch.setattr(data, "fashion_mnist", without_training)
     assert len(image_halves.fashion_images(everything=True)) == 10_000
+
+
+def small_world():
+    rng = np.random.default_rng(5)
+    latent, noise = rng.standard_normal((400, 3)), rng.standard_normal((2, 400, 6))
+    left, right = (
+        latent @ rng.standard_normal((3, 6)) + size * each for size, each in zip((0.3, 1.5), noise, strict=True)
+    )
+    return image_halves.population(left, right, rank=2, components=5)
+
+
+def test_squared_errors_are_those_of_the_drawn_pairs():
+    world, n, draws = small_world(), 60, 3
+    found = image_halves.squared_errors(world, n, np.random.default_rng(6), share=0.5, draws=draws)
+    rng = np.random.default_rng(6)
+    for k, pairing in enumerate(spiked_model.pairings(rng, draws, n, share=0.5)):
+        chosen = rng.integers(len(world.left), size=n)
+        left, right = world.left[chosen], world.right[chosen[pairing]]
+        u, _, vt = np.linalg.svd((left - left.mean(axis=0)).T @ (right - right.mean(axis=0)))
+        # |sin|^2 = r - |cos|^2; the leading coordinates of a population span its signal
+        expected = [2 - np.sum(side[:2, :2] ** 2) for side in (u, vt.T)]
+        assert np.allclose(found[:, k], expected, rtol=0, atol=1e-12)
+
+
+def test_spiked_costs_are_those_of_independent_coordinates():
+    world = small_world()
+    squares = [np.mean(side**2, axis=0) for side in (world.left, world.right)]
+    found = image_halves.spiked_costs(world)
+    for k, (own, other) in enumerate((squares, squares[::-1])):
+        pairs = [own[j] * other[i] / world.strengths[i] ** 2 for i in range(2) for j in range(2, len(own))]
+        assert np.isclose(found[k], sum(pairs), rtol=1e-13)

@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from helpers.losses import pair_loss_family
+from helpers.optimise import newton
 from helpers.papers.multimodal_svd import linear_clip, spiked_model
 from helpers.papers.multimodal_svd.linear_clip import LinearClip
 
@@ -119,3 +120,22 @@ def test_refusals():
         problem_of(temperature=-1)
     with pytest.raises(ValueError, match=r"\(3, 2\) and \(4, 2\)"):
         LinearClip(np.ones((3, 2)), np.ones((4, 2)), 1.0, 1.0, 1.0)
+
+
+def test_newton_s_products_are_slopes_of_the_gradient(monkeypatch):
+    kept = []
+    descend = newton.descend
+
+    def spy(value, hessian_product, start, **options):
+        kept.append((value, hessian_product, start))
+        return descend(value, hessian_product, start, **options)
+
+    monkeypatch.setattr(newton, "descend", spy)
+    problem, rng, h = problem_of(penalty=0.1), np.random.default_rng(9), 1e-5
+    linear_clip.stationary_points(problem, rank=2, restarts=1, rng=rng)
+    value, hessian_product, start = kept[0]
+    point, step = rng.standard_normal((2, *np.shape(start)))
+    (up, above), (down, below) = (value(point + sign * h * step) for sign in (1, -1))
+    size = np.abs(above).max() + abs(up)
+    assert np.sum(value(point)[1] * step) == pytest.approx((up - down) / (2 * h), abs=1e-8 * size)
+    assert np.allclose(hessian_product(point)(step), (above - below) / (2 * h), rtol=0, atol=1e-8 * size)

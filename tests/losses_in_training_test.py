@@ -2,6 +2,7 @@
 
 import functools
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -197,6 +198,40 @@ def test_forward_mode_of_large_problems_names_the_scores_form(name, monkeypatch)
     x, y = normal(4, 3), normal(4, 3, seed=1)
     with pytest.raises(RuntimeError, match=r"forward-mode .* over . anchors needs all their scores.*_from_scores"):
         torch.func.jvp(FAMILIES[name][0], (x, y), (x, y))
+
+
+def test_a_gradient_beyond_the_range_of_single_precision_is_infinite_and_no_error():
+    x, y = (normal(8, 4, dtype=torch.float32, seed=seed).requires_grad_() for seed in (0, 1))
+    (1e38 * losses.infonce(x, y, temperature=1e-3, **MEAN)).backward()  # as a loss scale that grew too far
+    assert torch.isinf(x.grad).any()
+    assert torch.isnan(x.grad).logical_or(torch.isinf(x.grad)).any(1).all()
+
+
+# -- compiled -----------------------------------------------------------------------------------------------
+@pytest.mark.slow  # compiling takes seconds
+@pytest.mark.filterwarnings("ignore")  # torch's own, about leaves and what it does not trace
+@pytest.mark.parametrize("n", [24, 800])  # one block, and tiles
+@pytest.mark.parametrize(("name", "backend"), [*((name, "aot_eager") for name in FAMILIES), ("infonce", "inductor")])
+def test_gradients_pass_through_a_compiled_step(name, n, backend):
+    """What is compiled is a model with its loss, as a training step holds it; the loss itself may break the graph."""
+    if backend == "inductor" and not (shutil.which("g++") or shutil.which("c++")):
+        pytest.skip("inductor needs a C++ compiler")
+    torch._dynamo.reset()
+    x, y = (normal(n, 6, dtype=torch.float32, seed=seed) for seed in (0, 1))
+    weight = normal(6, 5, dtype=torch.float32, seed=2)
+
+    def step(loss, weight):
+        return loss(normalize(x @ weight, dim=1), normalize(y @ weight, dim=1))
+
+    found, exact = [], []
+    for wrap, ours, precise in ((lambda f: torch.compile(f, backend=backend), 0, found), (lambda f: f, 1, exact)):
+        for scale in (1.0, 3.0):
+            point = weight.clone().requires_grad_()
+            value = scale * wrap(functools.partial(step, FAMILIES[name][ours]))(point)
+            value.backward()
+            precise.append(torch.cat([value.detach().view(1), point.grad.flatten()]))
+    for ours, plain in zip(found, exact, strict=True):
+        torch.testing.assert_close(ours, plain, rtol=1e-4, atol=1e-5)
 
 
 # -- checkpoints --------------------------------------------------------------------------------------------

@@ -135,3 +135,11 @@ def test_refusals():
         losses.NTXent()(X, QUEUE)
     with pytest.raises(TypeError, match=r"features is of type numpy\.ndarray"):
         losses.CLIP()(X.numpy(), Y.numpy())
+
+
+def test_siglip_shows_what_it_has_learnt():
+    module = losses.SigLIP(4.0, -2.0)
+    with torch.no_grad():
+        module.bias.fill_(-3.0)
+    assert "scale=4, bias=-3, learnt" in repr(module)
+    assert "scale=4, bias=-2, " in repr(losses.SigLIP(4.0, -2.0, learnable=False))

@@ -100,3 +100,10 @@ def test_masked_errors_have_the_bias_and_the_variance():
     ]
     limit = 2 * ratios[1] - ratios[0]
     assert abs(limit.mean() - 1) < 4 / 64 + 5 * limit.std() / np.sqrt(200)
+
+
+def test_separate_masks_of_three_samples_by_enumeration():
+    samples = np.random.default_rng(2).standard_normal((3, 2))  # two samples do not tell n (n - 1) from n
+    masks = (concentration.sign_vectors(6) + 1).reshape(-1, 3, 2) / 2
+    mean = spiked_model.contrastive_cross_covariance(samples * masks, samples * (1 - masks)).mean(axis=0)
+    assert np.allclose(mean, masking.separate_masks(samples), rtol=0, atol=64 * EPS)

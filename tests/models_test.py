@@ -176,3 +176,16 @@ def test_a_grid_keeps_places_apart():
     torch.testing.assert_close(apart.reshape(3, 6, 8).mean(-1), together)
     with pytest.raises(ValueError, match=r"grid \(0, 2\)"):
         encoders.convolutional((4,), grid=(0, 2), **options)
+
+
+def test_a_residual_block_adds_its_branch_to_its_shortcut():
+    model = encoders.resnet18(colours=3, normalise=False, seed=0, width=4).eval()
+    blocks = [module for module in model.modules() if isinstance(module, encoders._Residual)]
+    assert len(blocks) == 8
+    for block in blocks:
+        inputs = block.branch[0].in_channels
+        maps = torch.randn(2, inputs, 8, 8, generator=torch.Generator().manual_seed(0))
+        branch, shortcut = block.branch(maps), block.shortcut(maps)
+        assert torch.equal(block(maps), torch.relu(branch + shortcut))
+        assert branch.abs().max() > 0.1
+        assert shortcut.abs().max() > 0.1

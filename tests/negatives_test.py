@@ -22,7 +22,9 @@ def test_compositions_are_all_there_once():
     assert found.shape == (math.comb(7, 2), 3)
     assert (found.sum(1) == 5).all()
     assert (found >= 0).all()
+    assert found.tolist() == sorted(found.tolist())
     assert len({tuple(row.tolist()) for row in found}) == len(found)
+    assert finite_samples.compositions(5, 1).tolist() == [[5.0]]
 
 
 def test_expected_infonce_equals_the_sum_over_all_sequences():
@@ -41,6 +43,37 @@ def test_expected_infonce_takes_a_batch():
     both = [torch.stack(pair) for pair in zip(one, two, strict=True)]
     found = finite_negatives.expected_infonce(*both, candidates=5)
     assert torch.allclose(found, torch.stack([finite_negatives.expected_infonce(*x, candidates=5) for x in (one, two)]))
+
+
+def test_expected_infonce_in_blocks_has_the_same_value_and_gradient(monkeypatch):
+    transition, log_kernel = instance(4, scale=1.0)
+    seen = []
+    for block in (finite_samples.BLOCK, 16 * 100):  # 1,540 counts: one block, and 16 blocks of which the last is short
+        monkeypatch.setattr(finite_samples, "BLOCK", block)
+        point = log_kernel.clone().requires_grad_()
+        value = finite_negatives.expected_infonce(transition, point, candidates=20)
+        seen.append(torch.cat([value.detach().view(1), *torch.autograd.grad(value, point)[0]]))
+    assert len(finite_samples.compositions(19, 4)) == 1540
+    torch.testing.assert_close(seen[1], seen[0], rtol=1e-13, atol=1e-15)
+
+
+def test_a_block_holds_no_more_numbers_than_it_may(monkeypatch):
+    sizes = []
+
+    def term(counts, chance):
+        sizes.append(len(counts))
+        return (counts[:, 0] * chance).sum()
+
+    monkeypatch.setattr(finite_samples, "BLOCK", 70)
+    counts, chance = finite_samples.multinomial(torch.tensor([0.25, 0.75]).double(), 20)
+    assert finite_samples.sum_in_blocks(term, counts, chance, width=10).item() == pytest.approx(5)
+    assert sizes == [7, 7, 7]
+
+
+def test_more_counts_than_memory_holds_are_refused():
+    transition, log_kernel = instance(5, scale=1.0)
+    with pytest.raises(ValueError, match="255 draws of 5 atoms have 183,181,376 counts, expected at most 8,388,608"):
+        finite_negatives.expected_infonce(transition, log_kernel, candidates=256)
 
 
 @pytest.mark.parametrize("seed", range(3))

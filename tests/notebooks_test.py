@@ -29,7 +29,7 @@ MEDIAN = {"essay": 8, "appendix": 12}
 LONGEST = {"essay": 25, "appendix": 30}
 USUAL = 16  # nine in ten cells of an essay are shorter
 GENERATED = ("contents", "claims", "errata", "weak")
-PLAIN_TAGS = {"setup", "exercise", "solution", *(f"generated:{kind}" for kind in GENERATED)}
+PLAIN_TAGS = {"setup", "exercise", "solution", "slide", "slide:code", *(f"generated:{kind}" for kind in GENERATED)}
 
 every_notebook = pytest.mark.parametrize(("name", "place"), ALL)
 new_notebook = pytest.mark.parametrize(("name", "place"), NEW)

@@ -119,3 +119,71 @@ def test_tables_measure_fractions_and_losses(table, cell):
     assert all(0 <= value < 10 for value in values.values())
     with pytest.raises(ValueError, match="recorded on the CPU"):
         table.measure(table.CELLS[cell], 0, torch.device("meta"), steps=2)
+
+
+def test_weights_start_uniform_within_one_over_the_root_of_the_inputs():
+    layers = ensemble.initial((100, 400, 2), [0])
+    for layer, inputs in zip(layers[:3], (100, 100, 400), strict=True):
+        assert layer.abs().max() * inputs**0.5 <= 1 + 1e-6
+    # a share 1e-3 of the range is missed by 40,000 draws with probability exp(-40)
+    assert layers[0].max() * 10 > 0.998
+    assert layers[0].min() * 10 < -0.998
+
+
+def test_terms_are_those_of_the_library():
+    generator = torch.Generator().manual_seed(1)
+    z, candidates = torch.randn(2, 2, 7, 3, dtype=torch.float64, generator=generator)
+    judge = torch.randn(2, 4, dtype=torch.float64, generator=generator)
+    functional = torch.nn.functional
+    rows = [
+        functional.cross_entropy(a @ b.T / 0.5, torch.arange(7), reduction="none")
+        for a, b in zip(z, candidates, strict=True)
+    ]
+    found = four_terms.contrast(z, candidates, temperature=0.5)
+    assert torch.allclose(found, torch.stack(rows), rtol=0, atol=1e-13)
+    logits, attacked = (
+        torch.stack([functional.linear(a, d[None, :3], d[3:])[:, 0] for a, d in zip(side, judge, strict=True)])
+        for side in (z, candidates)
+    )
+    assert torch.allclose(four_terms.logit(judge, z), logits, rtol=0, atol=1e-13)
+    truth = torch.tensor([1.0, 0.0], dtype=torch.float64).repeat_interleave(7)
+    both = torch.cat([logits, attacked], dim=1)
+    expected = torch.stack([functional.binary_cross_entropy_with_logits(row, truth) for row in both])
+    found = four_terms.binary_cross_entropy(judge, z, candidates)
+    assert torch.allclose(found, expected, rtol=0, atol=1e-13)
+    harm = four_terms.harm(z, candidates, logits, weight=0.3, temperature=0.5)
+    assert torch.allclose(harm, torch.stack(rows) + 0.3 * torch.log(1 - torch.sigmoid(logits)), rtol=0, atol=1e-12)
+
+
+def test_scores_of_a_harmless_attack_are_those_of_the_clean_points():
+    layers = ensemble.initial((11, 6, 2), [0])
+    labels = torch.arange(40)[None] % 2
+    x = ensemble.robust_and_weak(labels, torch.Generator().manual_seed(0))
+    z = ensemble.features(layers, x).detach()
+    weights, bias = robust_scores.mean_classifier(z, labels, classes=2, temperature=0.5)
+    logits = z[0] @ weights[0].T + bias[0]
+    right = (logits.argmax(dim=-1) == labels[0]).float().mean()
+    assert right > 0.6  # a classifier that is wrong everywhere would not do
+    found = robust_scores.scores(
+        layers, x, labels, (weights, bias), robust_scores.Threat(0.0, 2), generator=torch.Generator().manual_seed(0)
+    )
+    assert found.clean_accuracy.item() == pytest.approx(right.item(), abs=1e-6)
+    assert found.robust_accuracy.item() == pytest.approx(right.item(), abs=1e-6)
+    loss = torch.nn.functional.cross_entropy(logits, labels[0])
+    assert found.clean_loss.item() == pytest.approx(loss.item(), rel=1e-5)
+
+
+def test_clean_tuple_losses_by_hand():
+    layers = ensemble.initial((11, 6, 2), [0, 1])
+    generator = torch.Generator().manual_seed(2)
+    x, positives, negatives = (torch.randn(2, count, 11, generator=generator) for count in (5, 5, 3))
+    start = x[None].repeat(4, 1, 1, 1)
+    clean, attacked = robust_scores.tuple_losses(
+        layers, x, positives, negatives, start, robust_scores.Threat(0.0, 1), temperature=0.5
+    )
+    z, plus, minus = (ensemble.features(layers, points).detach() for points in (x, positives, negatives))
+    for network in range(2):
+        for n in range(5):
+            gaps = (z[network, n] @ minus[network].T - z[network, n] @ plus[network, n]) / 0.5
+            assert clean[network, n].item() == pytest.approx(torch.log(1 + gaps.exp().sum()).item(), rel=1e-5)
+    assert torch.allclose(attacked, clean, atol=1e-6)

@@ -5,7 +5,7 @@ it are ended by SIGKILL and SIGINT, meet a full disk, a folder that cannot be wr
 the folder is copied and moved; a set-up is broken off. What is looked at:
 
 - **broken**: files that are neither as before nor as after a whole run (hidden unfinished files do not count yet);
-- **left**: processes that live fifteen seconds after their run ended;
+- **left**: processes that live a minute after their run ended (one that is still importing ends when it has);
 - **unclear**: ends that print a traceback, or not the one line that says what happened;
 - **other**: files that differ, or are too many or too few, after the next whole run from those of an undisturbed run.
 
@@ -179,6 +179,8 @@ class Ended:
 class Run:
     """A command in a clone, in a session of its own; ``mark`` is in the environment of all it starts."""
 
+    latest = []
+
     def __init__(self, arguments, folder, *, before=(), **variables):
         self.mark, self.folder = f"pulled-{random.getrandbits(64):x}", Path(folder)
         inherited = {
@@ -194,6 +196,7 @@ class Run:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+        self.latest[:] = [*self.latest[-1:], self]  # two at once at most
 
     def end(self, number=None, *, everything=False):
         """Send a signal, or none, and wait, once; returns an :class:`Ended`."""
@@ -222,7 +225,7 @@ class Run:
                 found.append(int(path.name))
         return sorted(found)
 
-    def left(self, seconds=15.0):
+    def left(self, seconds=60.0):
         """How many of them live so many seconds later; these are ended."""
         deadline = time.monotonic() + seconds
         while (living := self.living()) and time.monotonic() < deadline:
@@ -622,6 +625,17 @@ def main(arguments=None):
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     options = parser.parse_args(arguments)
     chance, lines = random.Random(options.seed), []
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        _all_trials(options, chance, lines)
+    finally:
+        for run in Run.latest:
+            run.left(0.0)
+    print(table(lines))
+    return int(not all(line.good for line in lines))
+
+
+def _all_trials(options, chance, lines):
     for name in [options.only] if options.only else TRIALS:
         with tempfile.TemporaryDirectory(prefix="pulled-") as folder:
             os.chmod(folder, 0o755)
@@ -629,8 +643,6 @@ def main(arguments=None):
             for line in TRIALS[name](Path(folder), times=options.times, chance=chance, **extra):
                 lines.append(line)
                 print(table([line]), file=sys.stderr)
-    print(table(lines))
-    return int(not all(line.good for line in lines))
 
 
 if __name__ == "__main__":

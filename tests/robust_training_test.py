@@ -211,3 +211,8 @@ def test_probes_of_a_callable_encoder_and_of_layers_agree():
     encode = robust_training.encoding(encoder, (4, 4))
     one, two = (fit(form, generator=torch.Generator().manual_seed(0)) for form in (encode, layers))
     assert torch.allclose(one[0], two[0], atol=1e-4)
+
+
+def test_terms_that_are_not_named_are_absent():
+    terms = robust_training.Terms(1.0, 1.0)
+    assert (terms.sharpness, terms.discriminator) == (0.0, 0.0)

@@ -87,3 +87,16 @@ def test_the_identity_breaks_with_the_printed_weights(monkeypatch):
 
     monkeypatch.setattr(pair_loss_family, "signed_weights", wrong)
     assert tower_scores.identity_error(towers(), images(30), temperature=0.3) > 0.01
+
+
+def test_the_probe_reads_the_sides_that_it_names():
+    rng = np.random.default_rng(4)
+    labels = np.arange(200) % 2
+    codes, noise = np.eye(2)[labels], rng.standard_normal((200, 2))
+    parts = (codes, labels), (codes, labels)
+    options = {"strength": 1.0, "candidates": 100}
+    left = tower_scores.scores(lambda some: (some, noise), *parts, **options)
+    right = tower_scores.scores(lambda some: (noise, some), *parts, **options)
+    assert (left["error"], left["left_error"]) == (0.0, 0.0)
+    assert right["error"] == 0.0
+    assert right["left_error"] > 0.2

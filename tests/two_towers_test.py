@@ -116,3 +116,12 @@ def test_guesses_are_constants(anchored):
     )
     for one, other in zip(found, expected, strict=True):
         torch.testing.assert_close(one, other)
+
+
+def test_weights_are_uniform_within_one_over_the_root_of_the_inputs():
+    weight = dual_encoder.Linear(5, 100, 80, seed=0).weight.detach() * 10
+    assert weight.abs().max() <= 1
+    # a share 1e-3 of either end is missed by 40,000 draws with probability exp(-20)
+    assert weight.max() > 0.998
+    assert weight.min() < -0.998
+    assert abs(weight.mean()) < 5 / (3 * 40_000) ** 0.5

@@ -459,3 +459,34 @@ def test_a_repaired_statement_that_is_violated_too_is_shown():
     assert lines[0].startswith("FAIL")
     assert lines[2].split() == words("repaired: half 0.5 > 0.1, violated too")
     assert lines[3].split() == words("repaired: all -0.5, holds as it must")
+
+
+def test_empirical_asks_for_the_quantile_of_student_s_law():
+    differences = np.array([0.3, 1.1, -0.2, 0.9, 0.5, 0.7])
+    found = check(lambda c: c.empirical("gain", differences))
+    # of a t variable with five degrees of freedom, one in a thousand is above 5.893
+    assert found["threshold"] == pytest.approx(5.893430 * differences.std(ddof=1) / 6**0.5, rel=1e-6)
+    assert found["measured"] == pytest.approx(0.55)
+    assert not found["holds"]
+
+
+def test_instances_are_those_of_the_largest_check():
+    made = Claim("T-1")
+    made.identity("few", [1.0] * 3, [1.0] * 3, tolerance=1e-9)
+    made.identity("many", [1.0] * 7, [1.0] * 7, tolerance=1e-9)
+    made.control("other", [2.0] * 7, [1.0] * 7)
+    assert made.record()["instances"] == 7
+
+
+def test_tensors_and_numbers_may_stand_in_one_list():
+    mixed = [torch.tensor(1.0, requires_grad=True), 2.0]
+    assert check(lambda c: c.identity("x", mixed, [1.0, 2.0], tolerance=1e-12))["holds"]
+
+
+@pytest.mark.parametrize(("confident", "sign"), [(False, -1), (True, 1)])
+def test_inequality_is_granted_one_quantile_of_its_noise(confident, sign):
+    allowed = 0.1 * quantile(trials=40)
+    for factor, holds in ((0.99, not confident), (1.01, confident)):
+        rule = {"tolerance": 0.0, "standard_error": 0.1, "trials": 40, "confident": confident}
+        found = check(lambda c, k=factor, rule=rule: c.inequality("x", 0.0, sign * k * allowed, **rule))
+        assert found["holds"] == holds

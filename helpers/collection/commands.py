@@ -97,6 +97,7 @@ def main(arguments=None):
         command = commands.add_parser(name, help=about)
         command.add_argument("notebook", nargs="?", default="", help="start of its name")
         command.add_argument("--essays", action="store_true", help="leave the appendices out")
+    commands.add_parser("paper", help="lay out a new paper").add_argument("name", help="such as 06_short_name")
     many = commands.add_parser("seeds", help="run every claim at many seeds, resuming what is there")
     many.add_argument("seeds", help="such as 0..19 or 0..4,7")
     many.add_argument("notebook", nargs="*", help="starts of their names")
@@ -104,6 +105,7 @@ def main(arguments=None):
     commands.add_parser("claims", help="print the stored ledger")
     commands.add_parser("claim", help="explain one claim and run its cells").add_argument("id", nargs="?", default="")
     commands.add_parser("lab", help="open the notebooks; further options are JupyterLab's")
+    commands.add_parser("explorables", help="write the tables behind the sliders of the site")
     pair = commands.add_parser("compare", help="differences of two output folders")
     pair.add_argument("stored")
     pair.add_argument("fresh")
@@ -114,6 +116,11 @@ def main(arguments=None):
     try:
         if options.command in ("run", "store"):
             return run(options.notebook, essays=options.essays, store=options.command == "store")
+        if options.command == "paper":
+            from . import new_paper
+
+            print("\n".join(str(path.relative_to(runtime.ROOT)) for path in new_paper.lay_out(options.name)))
+            return 0
         if options.command == "seeds":
             from . import seeds
 
@@ -122,6 +129,12 @@ def main(arguments=None):
             from . import explain
 
             return explain.main(options.id)
+        if options.command == "explorables":
+            from . import explorables
+
+            changed = explorables.write(runtime.ROOT / "figures")
+            print(f"explorables: {', '.join(changed) or 'nothing'} changed")
+            return 0
         if options.command == "lab":
             from . import welcome
 

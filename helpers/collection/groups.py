@@ -6,11 +6,25 @@ lets a reader rerun one claim, and the fault tests look at one claim in seconds.
 """
 
 import functools
+import json
 from dataclasses import dataclass
 
-import nbformat
-
 from helpers.ledger import cards, claims
+
+KINDS = ("claim:", "figure:", "table:")
+
+
+class Node(dict):
+    """Part of a notebook: a dict whose entries are attributes too, as nbformat has them."""
+
+    def __getattr__(self, name):
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def __setattr__(self, name, value):
+        self[name] = value
 
 
 def path(name, place="essay"):
@@ -21,8 +35,21 @@ def path(name, place="essay"):
 
 @functools.cache
 def notebook(name, place="essay"):
-    """The notebook of that name, outputs included; not to be changed."""
-    return nbformat.read(path(name, place), as_version=4)
+    """The notebook of that name, outputs included, as a :class:`Node`; not to be changed.
+
+    Read without nbformat, which is not there where only the numerical libraries are. Texts are joined: a file may keep
+    them as lists of lines.
+    """
+    found = json.loads(path(name, place).read_text(encoding="utf-8"), object_hook=Node)
+    for cell in found.cells:
+        cell.source = "".join(cell.source)
+        for output in cell.get("outputs", []):
+            if "text" in output:
+                output.text = "".join(output.text)
+            for kind, content in output.get("data", {}).items():
+                if isinstance(content, list):
+                    output.data[kind] = "".join(content)
+    return found
 
 
 def places(name):
@@ -54,18 +81,21 @@ def groups(name, place):
     own = {}
     for cell in cells:
         for tag in tags(cell):
-            if tag.startswith(("claim:", "figure:", "table:")):
+            if tag.startswith(KINDS):
                 own.setdefault(tag, []).append(cell)
     found = []
     for tag, members in own.items():
-        needed = {wanted.replace("needs:", "claim:") for cell in members for wanted in tags(cell)} - {tag}
+        named = {other for cell in members for other in tags(cell) if other.startswith(("needs:", *KINDS))}
+        needed = {other.replace("needs:", "claim:") for other in named} - {tag}
         before = [cell for cell in cells if needed & set(tags(cell)) and cell not in members]
         found.append(Group(tag, tuple(cell.source for cell in (*before, *members))))
     return found
 
 
-def execute(name, sources, *, place="essay", label="cells"):
+def execute(name, sources, *, place="essay", label="cells", before=None):
     """Execute the set-up cell of a notebook and then these sources in a fresh namespace, which is returned.
+
+    ``before``, if given, is called with the namespace between the two.
 
     Raises
     ------
@@ -76,7 +106,10 @@ def execute(name, sources, *, place="essay", label="cells"):
     if len(setup) != 1:
         raise ValueError(f"{path(name, place)} has {len(setup)} cells tagged 'setup', expected one")
     namespace = {"__name__": "__claim__"}
-    for source in [*setup, *sources]:
+    exec(compile(setup[0], f"<{label}>", "exec"), namespace)
+    if before is not None:
+        before(namespace)
+    for source in sources:
         exec(compile(source, f"<{label}>", "exec"), namespace)
     return namespace
 

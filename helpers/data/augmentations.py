@@ -304,6 +304,8 @@ def blur(images, generator, *, size, deviation=(0.1, 2.0), chance=0.5):
     padded = functional.pad(planes, (reach, reach, reach, reach), mode="reflect")
     smooth = sum(weights[:, k] * padded[:, :, k : k + height] for k in range(size))
     smooth = sum(weights[:, k] * smooth[..., k : k + width] for k in range(size))
+    # a mean lies between its terms: rounding must not carry it beyond white or black
+    smooth = smooth.clamp(*(end((1, 2, 3), keepdim=True) for end in (planes.amin, planes.amax)))
     return torch.where(chosen, smooth, planes).reshape(images.shape)
 
 

@@ -14,6 +14,9 @@ from torch.nn import functional
 from helpers import statistics, training
 from helpers.networks import encoders
 
+# Means of unit rows that are shorter than this are rounding: the rows cancel.
+ROUNDING = 1e-12
+
 
 @dataclass(frozen=True)
 class Score:
@@ -216,7 +219,7 @@ def few_shot(
     Parameters
     ----------
     train, test, train_labels, test_labels
-        As in :func:`logistic_probe`; rows are scaled to unit length first.
+        As in :func:`logistic_probe`; rows are scaled to unit length first, so none may be zero.
     rng : numpy.random.Generator
         Draws the labelled objects; give two encoders the same state to compare them on the same draws.
     shots : int
@@ -226,12 +229,14 @@ def few_shot(
     Returns
     -------
     Score
-        Mean over the draws; its standard error is over the draws, the test objects being fixed.
+        Mean over the draws; its standard error is over the draws, the test objects being fixed. A class whose labelled
+        objects cancel has no direction: it scores 0 for everybody, as a mean orthogonal to all objects would.
 
     Raises
     ------
     ValueError
-        If a class has fewer than ``shots`` training objects, or as in :func:`logistic_probe`.
+        If a row is zero, which has no direction, or a class has fewer than ``shots`` training objects, or as in
+        :func:`logistic_probe`.
 
     >>> x, y = np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.1, 0.9]]), np.array([0, 0, 1, 1])
     >>> few_shot(x, y, x, y, np.random.default_rng(0), shots=1)
@@ -240,17 +245,28 @@ def few_shot(
     require_fitting(train, train_labels, test, test_labels)
     if shots < 1 or draws < 2:
         raise ValueError(f"shots is {shots} and draws {draws}, expected at least 1 and 2")
-    train, test = (part / np.linalg.norm(part, axis=1, keepdims=True) for part in (train, test))
+    train, test = (_directions(name, part) for name, part in (("train", train), ("test", test)))
     means = []
     for name in (names := np.unique(train_labels)):
         members = np.flatnonzero(train_labels == name)
         if len(members) < shots:
             raise ValueError(f"class {name} has {len(members)} training objects, expected at least shots = {shots}")
         mean = train[rng.permuted(np.tile(members, (draws, 1)), axis=1)[:, :shots]].mean(axis=1)
-        means.append(mean / np.linalg.norm(mean, axis=-1, keepdims=True))
+        length = np.linalg.norm(mean, axis=-1, keepdims=True)
+        means.append(np.divide(mean, length, out=np.zeros_like(mean), where=length > ROUNDING))
     scores = np.einsum("md,cbd->bmc", test, np.stack(means), optimize=True)
     mean, error = statistics.mean_se(np.mean(names[scores.argmax(-1)] == test_labels, axis=1))
     return Score(float(mean), float(error))
+
+
+def _directions(name, rows):
+    """Rows of unit length, float64; any finite length that is not zero is scaled without leaving the range."""
+    largest = np.abs(np.asarray(rows, dtype=float)).max(axis=1, keepdims=True, initial=0)
+    if bad := np.flatnonzero(largest == 0).tolist():
+        first = ", ".join(map(str, bad[:5])) + (", ..." if len(bad) > 5 else "")
+        raise ValueError(f"{name} has {len(bad)} of {len(rows)} rows that are zero ({first}): they have no direction")
+    scaled = rows / largest
+    return scaled / np.linalg.norm(scaled, axis=1, keepdims=True)
 
 
 def agreement(first: ArrayLike, second: ArrayLike) -> Score:

@@ -9,12 +9,14 @@ from functools import lru_cache
 
 import numpy as np
 import torch
+from torch.utils.checkpoint import checkpoint
 
+# Outcomes that may be enumerated, that are kept from one call to the next, and numbers of one block of a sum over them.
+MOST, KEPT, BLOCK = 2**23, 2**17, 2**24
 # Nodes of the trapezoidal rule of `expected_log_mean`, in log t.
 STEP = 0.1
 
 
-@lru_cache(maxsize=32)
 def compositions(total, parts):
     """All ways to write ``total`` as an ordered sum of ``parts`` non-negative integers.
 
@@ -25,15 +27,54 @@ def compositions(total, parts):
     Returns
     -------
     Tensor, shape (binomial(total + parts - 1, parts - 1), parts), float64
+        In ascending order.
+
+    Raises
+    ------
+    ValueError
+        If the numbers are too small, or there are more than ``MOST`` ways.
 
     >>> compositions(2, 2).tolist()
     [[0.0, 2.0], [1.0, 1.0], [2.0, 0.0]]
     """
     if total < 0 or parts < 1:
         raise ValueError(f"total is {total} and parts is {parts}, expected total >= 0 and parts >= 1")
-    bars = torch.combinations(torch.arange(total + parts - 1), parts - 1).reshape(-1, parts - 1)
-    ends = torch.full((len(bars), 1), -1), torch.full((len(bars), 1), total + parts - 1)
-    return (torch.cat([ends[0], bars, ends[1]], dim=1).diff(dim=1) - 1).double()
+    ways = math.comb(total + parts - 1, parts - 1)
+    if ways > MOST:
+        raise ValueError(f"{total} draws of {parts} atoms have {ways:,} counts, expected at most {MOST:,} to enumerate")
+    return _kept_compositions(total, parts) if ways <= KEPT else _compositions(total, parts)
+
+
+def _compositions(total, parts):
+    found, left = torch.empty(1, 0, dtype=torch.int64), torch.tensor([total])
+    for _ in range(parts - 1):  # every row so far goes on with 0, 1, .. what is left
+        rows = torch.arange(len(left)).repeat_interleave(left + 1)
+        taken = torch.arange(len(rows)) - ((left + 1).cumsum(0) - left - 1)[rows]
+        found, left = torch.cat([found[rows], taken[:, None]], dim=1), left[rows] - taken
+    return torch.cat([found, left[:, None]], dim=1).double()
+
+
+_kept_compositions = lru_cache(maxsize=32)(_compositions)
+
+
+def sum_in_blocks(term, counts, chance, *, width):
+    """``sum_k term(k)`` over outcomes, in blocks of at most ``BLOCK`` numbers; one block where that is enough.
+
+    Parameters
+    ----------
+    term : callable
+        Maps some of the outcomes and their probabilities to the sum over them, a Tensor, the same shape for any number
+        of them. With gradients a block is computed again in the backward pass.
+    counts : Tensor, shape (outcomes, y)
+    chance : Tensor, shape (..., outcomes)
+    width : int
+        Numbers that ``term`` needs for one outcome.
+    """
+    rows = max(1, BLOCK // width)
+    if len(counts) <= rows:
+        return term(counts, chance)
+    blocks = zip(counts.split(rows), chance.split(rows, dim=-1), strict=True)
+    return sum(checkpoint(term, *block, use_reentrant=False) for block in blocks)
 
 
 def multinomial(law, total):

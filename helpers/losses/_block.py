@@ -20,6 +20,7 @@ from ._tiled import LN2, LOG2E
 BYTES = 2**21
 # As SAFE_EXPONENT of the tiles, for the ratio of a sum of powers to a power.
 SAFE_EXPONENT = 52.0
+LARGEST = {dtype: torch.finfo(dtype).max for dtype in (torch.float32, torch.float64)}
 
 
 def fits(n, like):
@@ -105,7 +106,8 @@ def all_views(features, temperature, *, positive_in_denominator, include_self, d
 def _exponents(near, far, temperature):
     """Scores over the temperature, to base 2, and whether their powers stay in range without a reference."""
     factor = LOG2E / temperature
-    _tiled.require_range(factor if factor <= torch.finfo(near.dtype).max else math.inf, near.dtype)
+    if factor > LARGEST[near.dtype]:
+        _tiled.require_range(math.inf, near.dtype)
     block = torch.addmm(near.new_empty(()), near, far.T, beta=0, alpha=factor)
     low, high = (end.item() for end in torch.aminmax(block))
     if not math.isfinite(high - low):
@@ -164,7 +166,8 @@ class _Scalar(torch.autograd.Function):
         ctx.dense, ctx.scale = dense, scale
         ctx.temperature = None if len(inputs) > features else temperature
         with _precision.without_autocast(inputs[0]):
-            losses, slopes = rule(*inputs[:features], float(temperature))
+            plain = [value.detach() for value in inputs[:features]]  # operations on it keep no account of a graph
+            losses, slopes = rule(*plain, float(temperature))
         ctx.save_for_backward(slopes, *inputs)
         return losses.sum().mul_(scale)
 
@@ -176,8 +179,25 @@ class _Scalar(torch.autograd.Function):
         if torch.is_grad_enabled():  # somebody will differentiate this gradient
             return *others, *_tiled.by_scores(ctx.dense, arguments, wanted, upstream)
         *features, temperature = arguments
+        factor = _factor(upstream, ctx.scale, temperature)
         with _precision.without_autocast(slopes):
-            return *others, *_gradients(slopes, features, temperature, wanted, upstream * (ctx.scale / temperature))
+            return *others, *_gradients(slopes, features, temperature, wanted, factor)
+
+
+def _factor(upstream, scale, temperature):
+    """What multiplies the derivative in the scores: a number where looking at one does not wait for a GPU."""
+    if not upstream.is_cuda:
+        number = upstream.item() * scale / float(temperature)
+        if abs(number) <= LARGEST[upstream.dtype]:
+            return number
+    return upstream * (scale / temperature)
+
+
+def _product(left, right, factor):
+    """``factor * left @ right``, a number being multiplied within the product."""
+    if isinstance(factor, torch.Tensor):
+        return torch.mm(left, right).mul_(factor)
+    return torch.addmm(left.new_empty(()), left, right, beta=0, alpha=factor)
 
 
 def _gradients(slopes, features, temperature, wanted, factor):
@@ -185,7 +205,7 @@ def _gradients(slopes, features, temperature, wanted, factor):
     by_temperature = wanted[-1] if len(wanted) > len(features) else False
     products = ((slopes, features[-1]), (slopes.T, features[0]))[: len(features)]
     found = [
-        torch.mm(*factors).mul_(factor) if chosen or by_temperature else None
+        _product(*factors, factor) if chosen or by_temperature else None
         for factors, chosen in zip(products, wanted, strict=False)
     ]
     if len(wanted) == len(features):

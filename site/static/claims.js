@@ -1,16 +1,34 @@
-// The table of claims: filter, sort, and a filter in the address (claims/index.html?q=SC-T1).
+// The table of claims: filter by word and by column, sort; the address keeps both (claims/index.html?q=SC-T1&kind=rate).
 document.addEventListener("DOMContentLoaded", () => {
-  const wanted = new URLSearchParams(location.search).get("q") || "";
+  const form = document.getElementById("claims-filters"), choices = [...form.querySelectorAll("select")];
+  const wanted = new URLSearchParams(location.search);
+  choices.forEach((choice) => { choice.value = wanted.get(choice.name) || ""; });
+  const tests = {
+    paper: (row, value) => row.paper === value,
+    part: (row, value) => `${row.paper} ${row.part}` === value,
+    kind: (row, value) => row.kind === value,
+    from: (row, value) => row.from.split(" ").includes(value),
+    notices: (row, value) => Number(row.resolution) <= Number(value),
+  };
   const table = new DataTable("#claims-table", {
     paging: false,
     order: [],
-    search: { search: wanted },
-    language: { search: "Filter" },
+    autoWidth: false,
+    search: { search: wanted.get("q") || "" },
+    language: { search: "Word or id", info: "_TOTAL_ claims", infoEmpty: "no claim", infoFiltered: "of _MAX_" },
   });
-  table.on("search", () => {
+  const passes = (row) => choices.every((choice) => !choice.value || tests[choice.name](row.dataset, choice.value));
+  table.search.fixed("chosen", (_, __, index) => passes(table.row(index).node()));
+  form.addEventListener("submit", (event) => event.preventDefault());
+  form.addEventListener("input", () => table.draw());
+  table.on("draw", () => {
+    if (location.protocol === "file:") return;
     const address = new URL(location.href);
-    if (table.search()) address.searchParams.set("q", table.search());
-    else address.searchParams.delete("q");
-    if (location.protocol !== "file:") history.replaceState(null, "", address);
+    [["q", table.search()], ...choices.map((choice) => [choice.name, choice.value])].forEach(([key, value]) => {
+      if (value) address.searchParams.set(key, value);
+      else address.searchParams.delete(key);
+    });
+    history.replaceState(null, "", address);
   });
+  table.draw();
 });

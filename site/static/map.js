@@ -1,7 +1,7 @@
 // Zoom, find and filter on the map. Without this script the picture, its links and the list of arrows still work.
 document.addEventListener("DOMContentLoaded", () => {
   const picture = document.querySelector("#map svg");
-  const view = svgPanZoom(picture, { controlIconsEnabled: true, fit: true, maxZoom: 40, zoomScaleSensitivity: 0.3 });
+  const view = svgPanZoom(picture, { controlIconsEnabled: true, fit: true, center: true, maxZoom: 40, zoomScaleSensitivity: 0.3 });
   const nodes = [...picture.querySelectorAll("g.node")];
   const edges = [...picture.querySelectorAll("g.edge")];
   const id = (node) => node.id.replace("node-", "");
@@ -25,11 +25,20 @@ document.addEventListener("DOMContentLoaded", () => {
     });
   }
 
-  function centre(node) {
-    view.resetZoom();
-    view.zoom(Math.min(12, 2 + nodes.length / 40));
-    const box = node.getBoundingClientRect(), frame = picture.getBoundingClientRect();
-    view.panBy({ x: frame.x + frame.width / 2 - box.x - box.width / 2, y: frame.y + frame.height / 2 - box.y - box.height / 2 });
+  // Where something stands on the drawing, whatever part of it is in view.
+  function place(element) {
+    const on = picture.querySelector(".svg-pan-zoom_viewport").getCTM().inverse().multiply(element.getCTM());
+    const box = element.getBBox();
+    return { x: on.a * box.x + on.e, y: on.d * box.y + on.f, width: on.a * box.width, height: on.d * box.height };
+  }
+
+  // Brings it into the middle, at most as large as the letters of the page.
+  function look(element, largest) {
+    const box = place(element), frame = view.getSizes(), once = frame.realZoom / view.getZoom();
+    const scale = Math.min(largest, (0.96 * frame.width) / box.width, (0.96 * frame.height) / box.height);
+    view.zoom(scale / once);
+    const zoom = view.getSizes().realZoom;
+    view.pan({ x: frame.width / 2 - (box.x + box.width / 2) * zoom, y: frame.height / 2 - (box.y + box.height / 2) * zoom });
   }
 
   function update() {
@@ -49,11 +58,14 @@ document.addEventListener("DOMContentLoaded", () => {
         });
         matching.forEach((node) => near.add(id(node)));
         chosen = chosen.filter((node) => near.has(id(node)));
-        centre(first);
+        look(first, 1.1);
       }
       said.textContent = matching.length ? `${matching.length} found, first ${id(first)}` : "nothing found";
     } else {
       said.textContent = `${chosen.length} claims`;
+      const paper = control("paper").value;
+      if (paper) look(picture.querySelector(`#cluster-${paper}`), 1.1);
+      else view.reset();
     }
     show(chosen);
   }

@@ -10,11 +10,15 @@ from .tables import _fashion_reading as fashion
 BLUE, ORANGE, GREEN, PINK, YELLOW, SKY, BLACK = COLOURS
 
 
-def line_or_plane(data, frozen, live):
-    """Three scatter plots, (n, 2) each: the data, outputs under frozen weights, outputs under live ones."""
+def line_or_plane(data, frozen, live, learned, covariance):
+    """Three scatter plots, (n, 2) each: the data, outputs under frozen weights, outputs under live ones.
+
+    ``learned`` (m, d) is the live map, ``covariance`` (d, d) the contrastive covariance under its weights: the share of
+    every direction of the map, and the covariance along it, go into the columns alone.
+    """
     fig, axes = plt.subplots(1, 3, figsize=(9.6, 3.3), layout="constrained")
     panels = {"data": data, "frozen": frozen, "live": live}
-    titles = ("the data", "springs held fixed: a line", "springs that adapt: a plane")
+    titles = ("the data", "springs held fixed: a line", "springs that adapt: a cloud")
     for ax, (name, points), title, colour in zip(axes, panels.items(), titles, (CONTROL, ORANGE, BLUE), strict=True):
         _ = ax.plot(*_plain(points).T, "o", color=colour, markersize=4, alpha=0.8)
         reach = 1.1 * np.abs(_plain(points)).max()
@@ -22,6 +26,11 @@ def line_or_plane(data, frozen, live):
         kind = "coordinate" if name == "data" else "output"
         ax.set(xlabel=f"{kind} 1", ylabel=f"{kind} 2")
     pieces = [{"panel": name} | dict(zip("xy", _plain(points).T, strict=True)) for name, points in panels.items()]
+    _, size, along = np.linalg.svd(_plain(learned))
+    pieces.append(
+        {"panel": "share and eigenvalue", "x": size**2, "y": (along @ _plain(covariance) @ along.T).diagonal()}
+    )
+    pieces.append({"panel": "directions learned", "x": [(size**2 > 1e-4).sum()], "y": 0.0})
     return fig, long_format.columns(pieces)
 
 
@@ -380,9 +389,9 @@ def clothes(recording):
     one_gradient, pieces = ("infonce", "decoupled", "entropy"), []
     said = {
         "quadratic": ("quadratic", "right"),
-        "inverse": ("r_γ as released", "left"),
+        "inverse": ("r_γ as released", "lower left"),
         "infonce": ("InfoNCE, ε = 1, 0; r_H", "below"),
-        "direct": ("direct, both", "right"),
+        "direct": ("direct, both", "lower right"),
         "entropy, backprop": ("r_H, gradient\nthrough α", "right"),
         "square": ("r_s", "right"),
     }
@@ -430,11 +439,17 @@ def clothes_differences(recording):
 
 
 def _name(ax, places):
-    """Names beside points: ``{name: (x, y, side)}``, side one of "below", "left", "right"."""
-    offsets = {"below": (0, -42), "left": (-8, 8), "right": (8, -12)}
+    """Names beside points: ``{name: (x, y, side)}``; "left" is a little above the point, "right" a little below."""
+    offsets = {
+        "below": (0, -58, "center"),
+        "left": (-8, 8, "right"),
+        "lower left": (-8, -16, "right"),
+        "right": (8, -12, "left"),
+        "lower right": (8, -24, "left"),
+    }
     for name, (x, y, side) in places.items():
-        align = {"left": "right", "right": "left"}.get(side, "center")
-        _ = ax.annotate(name, (x, y), offsets[side], textcoords="offset points", size=8, ha=align)
+        *offset, align = offsets[side]
+        _ = ax.annotate(name, (x, y), offset, textcoords="offset points", size=8, ha=align)
 
 
 def _plain(values):

@@ -257,7 +257,10 @@ def lowest_stretch(start, covariance, *, rounds=80):
     low = torch.zeros_like(share[..., 0])
     high = torch.full_like(low, 1.0) / values.abs().amax(-1)
     for _ in range(60):
-        high = torch.where(moment(high, 1) < 0, 2 * high, high)
+        falling = moment(high, 1) < 0
+        if not falling.any():
+            break
+        high = torch.where(falling, 2 * high, high)
     for _ in range(rounds):
         middle = (low + high) / 2
         falling = moment(middle, 1) < 0

@@ -37,7 +37,7 @@ def moving_svd(steps, weights, spectrum, linear, wrong):
     axes[3].plot(np.zeros(len(linear)), linear, "o", color=COLOURS[1], markersize=4, label="linear loss, times (n-1)/n")
     pieces.append({"kind": "linear loss", "step": 0, "row": np.arange(len(linear)), "column": 0, "value": linear})
     axes[3].set(xlabel="gradient steps", ylabel="singular values of S, first (dark) to last", yscale="log")
-    axes[3].legend()
+    axes[3].legend(loc="upper right")
     return figure, long_format.columns(pieces)
 
 
@@ -61,7 +61,7 @@ def frozen_refreshed_converged(losses, penalties, spectrum, used):
             pieces.append({"curve": label, "x": penalties[there], "used": kind, "value": curve})
     right.set(title="CLIP's optimum: which values of its own S it uses", xlabel="penalty ρ, falling")
     right.set(ylabel="singular values of S", xlim=(1.2, 0.008))
-    left.legend()
+    left.legend(loc="upper left")
     right.legend(loc="upper right")
     return figure, long_format.columns(pieces)
 
@@ -173,7 +173,7 @@ def hit_rate(scores, curves, limits):
         axis.axvline(limit, color="black", linestyle=":", label="limit, r → ∞")
         axis.set(title=score, xlabel="log N / r (nats per dimension)", xlim=(0, 1.6), ylim=(-0.02, 1.04))
     axes[0].set(ylabel="share of rows whose best match is right")
-    axes[0].legend(title="lines exact, points simulated", title_fontsize="small")
+    axes[0].legend(loc="upper right", title="lines exact, points simulated", title_fontsize="small")
     return figure, long_format.columns(pieces)
 
 
@@ -207,7 +207,7 @@ def positive_weight(grids, small, large):
     axes[0].plot([], [], "^", color="black", mfc="white", label="algorithm 4, r = 64")
     axes[0].plot([], [], "--", color="black", label="linear loss, 1/(1 - p)")
     axes[0].plot([], [], ":", color="black", label="blind spot")
-    axes[0].legend(fontsize=7.5)
+    axes[0].legend(loc="upper right", fontsize=7.5)
     axes[1].axhline(0, color=CONTROL, linewidth=1)
     axes[1].set(xlabel="weight of positives ν", ylabel="coefficient of M* in S", ylim=(-1.4, 4.8))
     axes[1].legend(loc="upper left")
@@ -251,7 +251,7 @@ def cliff(recording, tops, curves, threshold):
         seed_curves.draw(axes[2], (published_points.NOISE, curve), "x--", colour=colour, label=f"{name}, paper")
         drawn[f"{name}, paper"] = published_points.NOISE, curve
     axes[0].set(title="singular values 2 to 10 of the graph", ylim=(0, 0.8))
-    axes[1].set(title="clusters against classes (Rand index)", ylim=(-0.03, 1.08))
+    axes[1].set(title="clusters, classes: adjusted Rand index", ylim=(-0.03, 1.08))
     axes[2].set(title="accuracy (chance 0.1)", ylim=(0, 0.8))
     for axis in axes:
         axis.axvline(threshold, color="black", linewidth=0.8)
@@ -351,11 +351,11 @@ def networks_wrong_pairs(recording):
             axis.set_ylabel("retrieval (top 1)" if retrieval else "probe error")
     axes[2].set(yscale="log", xlabel="number of the singular value", ylabel="singular value")
     axes[2].set_title("cross-covariance of the outputs, largest n")
-    axes[0].legend(title="stopped; seeds and mean", title_fontsize="small")
+    axes[0].legend(loc="lower right", title="stopped; seeds and mean", title_fontsize="small")
     _draw_seeds(axes[5], panels["exponent"])
     for value, text in ((1, "right pairs only"), (2, "linear theory")):
         axes[5].axvline(value, color="black", linewidth=0.8)
-        axes[5].annotate(text, (value, -0.6), ha="center", size=8)
+        axes[5].annotate(text, (value, -0.6), ha="center", size=8, bbox={"color": "white", "pad": 1})
     axes[5].set(xlabel="exponent of 1 - p (95 % intervals)", xlim=(0.2, 3.2), ylim=(4.5, -0.9))
     drawn |= {f"exponent: {name}": curve for name, curve in panels["exponent"].items()}
     return figure, seed_curves.columns(drawn)
@@ -375,7 +375,7 @@ def networks_unpaired(recording):
         axis.set(xscale="log", yscale="log", xlabel="$n(1-p)^2$", ylabel=label, title="after the last step")
         axis.set_yticks(ticks, ticks)
         axis.minorticks_off()
-    axes[0].legend()
+    axes[0].legend(loc="lower right")
     _draw_seeds(axes[2], panels["unpaired"])
     axes[2].set(xlabel="retrieval (top 1), 95 % intervals", title="after unpaired images, by the guess")
     drawn |= {f"unpaired: {name}": curve for name, curve in panels["unpaired"].items()}

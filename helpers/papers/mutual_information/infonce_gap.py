@@ -12,8 +12,7 @@ import math
 import numpy as np
 import torch
 
-from helpers.information import estimators
-from helpers.information.finite_samples import multinomial
+from helpers.information import estimators, finite_samples
 
 STEP = 0.2  # of the trapezoidal rule in ln s: analytic in a strip of half width pi / 2, so the error is about 1e-15
 
@@ -63,7 +62,7 @@ def expected_infonce(joint, critic, *, candidates, negative_law=None):
     Raises
     ------
     ValueError
-        If shapes differ, the table is no law, or K < 1.
+        If shapes differ, the table is no law, K < 1, or there are too many counts (``finite_samples.MOST``).
 
     >>> round(expected_infonce(torch.eye(2) / 2, 50 * torch.eye(2), candidates=2).item(), 6)
     0.346574
@@ -73,12 +72,16 @@ def expected_infonce(joint, critic, *, candidates, negative_law=None):
         raise ValueError(f"critic has shape {tuple(critic.shape)}, joint {tuple(joint.shape)}")
     _require_candidates(candidates)
     law = joint.sum(-2) if negative_law is None else torch.as_tensor(negative_law, dtype=torch.float64)
-    counts, chance = multinomial(law, candidates - 1)
+    counts, chance = finite_samples.multinomial(law, candidates - 1)
     highest = critic.amax(-1, keepdim=True).detach()
     weights = (critic - highest).exp()  # (..., x, y)
-    negative = weights @ counts.mT  # (..., x, counts)
-    log_sum = (weights[..., None] + negative[..., None, :]).log() + highest[..., None]
-    loss = (log_sum * chance[..., None, None, :]).sum(-1) - critic
+
+    def term(counts, chance):
+        negative = weights @ counts.mT  # (..., x, counts)
+        log_sum = (weights[..., None] + negative[..., None, :]).log() + highest[..., None]
+        return (log_sum * chance[..., None, None, :]).sum(-1)
+
+    loss = finite_samples.sum_in_blocks(term, counts, chance, width=weights.numel()) - critic
     return math.log(candidates) - torch.where(joint > 0, joint * loss, 0.0).sum((-1, -2))
 
 
@@ -181,7 +184,7 @@ def counted_gap(joint, *, candidates):
     """
     joint = _table(joint)
     _require_candidates(candidates)
-    counts, chance = multinomial(joint.sum(-2), candidates)
+    counts, chance = finite_samples.multinomial(joint.sum(-2), candidates)
     mean = log_density_ratio(joint).exp() @ counts.mT / candidates
     return ((torch.special.xlogy(mean, mean) * chance[..., None, :]).sum(-1) * joint.sum(-1)).sum(-1)
 

@@ -180,7 +180,7 @@ def dial(widths, by_width, samples, by_samples, *, ceiling, mark):
         _ = ax.axhline(ceiling, color=CONTROL, linestyle="--", label="no loss is larger")
     _ = axes[0].set(xlabel="weights T", ylabel="nats", title="N = 50 000 tuples; stars: ResNet-18")
     _ = axes[1].set(xlabel="independent tuples N", title="11.2 million weights; stars: N = 50 000")
-    _ = axes[0].legend()
+    _ = axes[0].legend(loc="upper left")
     return fig
 
 
@@ -211,7 +211,7 @@ def chance_line(degrees, aware, tuples, errors, *, chance):
     _ = ax.errorbar(degrees, tuples, errors, fmt="o", color=BLUE, label="attack knows the tuple, no label (2 s.e.)")
     _ = ax.axhline(chance, color=CONTROL, linestyle="--", label=r"chance line $\log\beta-J$")
     _ = ax.set(xlabel="half width of the arc (degrees)", ylabel="adversarial InfoNCE (nats)", title="K = weight = 1022")
-    _ = ax.legend()
+    _ = ax.legend(loc="upper left")
     return fig
 
 
@@ -251,7 +251,7 @@ def attack_directions(tuples, cosines, sizes, measured, errors, theory, *, popul
     _ = right.set(xscale="log", yscale="log", xlabel="tuples averaged, r", ylabel="1 − cosine with population")
     _ = right.set(xticks=sizes, xticklabels=sizes)
     right.xaxis.set_minor_formatter("")
-    _ = right.legend()
+    _ = right.legend(loc="upper right")
     return fig
 
 
@@ -272,11 +272,11 @@ def arc_attack(degrees, losses, ends, shortfalls):
         for ax, place in zip(axes, places, strict=True):
             _ = ax.plot(*place, mark, color=colour, markersize=size, fillstyle="none", markeredgewidth=2, label=name)
     for ax, loss, shortfall in zip(axes, losses, shortfalls, strict=True):
-        _ = ax.plot(degrees, loss, color="black", zorder=0)
+        _ = ax.plot(degrees, loss, color="black", zorder=1)
         _ = ax.set(title=f"one start falls short by {shortfall:.2f}", xlabel="angle (degrees)")
         _ = ax.margins(y=0.15)
     _ = axes[0].set_ylabel("loss (nats)")
-    _ = axes[0].legend(fontsize=8)
+    _ = axes[0].legend(loc="upper left", fontsize=8)
     return fig
 
 

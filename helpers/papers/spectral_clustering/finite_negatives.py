@@ -17,7 +17,8 @@ from helpers.information import finite_samples
 def expected_infonce(transition, log_kernel, *, candidates):
     """Exact expectation of InfoNCE with N - 1 random negatives, by summing over all their multinomial counts.
 
-    The number of counts is binomial(N + n - 2, n - 1): meant for populations of three or four objects.
+    The number of counts is binomial(N + n - 2, n - 1): meant for populations of three or four objects. They are summed
+    in blocks, so that 256 candidates of four objects stay below a gigabyte.
 
     Parameters
     ----------
@@ -36,7 +37,7 @@ def expected_infonce(transition, log_kernel, *, candidates):
     Raises
     ------
     ValueError
-        If the shapes differ or there is no negative.
+        If the shapes differ, there is no negative, or there are too many counts (``finite_samples.MOST``).
 
     >>> alike = torch.full((3, 3), 1 / 3, dtype=torch.float64)
     >>> round(expected_infonce(alike, torch.zeros_like(alike), candidates=8).exp().item(), 6)
@@ -50,8 +51,12 @@ def expected_infonce(transition, log_kernel, *, candidates):
     counts = finite_samples.compositions(candidates - 1, n)
     log_chance = math.lgamma(candidates) - torch.lgamma(counts + 1).sum(-1) - (candidates - 1) * math.log(n)
     kernel = log_kernel.exp()
-    negatives = torch.einsum("mk,...ik->...im", counts, kernel)
-    log_sum = torch.log(kernel[..., None] + negatives[..., None, :]) @ log_chance.softmax(0)
+
+    def term(counts, chance):
+        negatives = torch.einsum("mk,...ik->...im", counts, kernel)
+        return torch.log(kernel[..., None] + negatives[..., None, :]) @ chance
+
+    log_sum = finite_samples.sum_in_blocks(term, counts, log_chance.softmax(0), width=kernel.numel())
     return (transition * (log_sum - log_kernel)).sum(-1).mean(-1)
 
 

@@ -1,0 +1,1 @@
+"""How good is the net? Random single-point faults in the formulas, and what catches each: ``make mutants``."""

@@ -32,6 +32,7 @@ import nbformat
 import small_papers
 
 ROOT = Path(__file__).resolve().parents[1]
+LATEST = []  # runs that may still go on; never more than two at once
 SERIES = 5  # ends between two whole runs
 PATIENCE = 900  # seconds that a whole run may take
 CODE = """
@@ -179,8 +180,6 @@ class Ended:
 class Run:
     """A command in a clone, in a session of its own; ``mark`` is in the environment of all it starts."""
 
-    latest = []
-
     def __init__(self, arguments, folder, *, before=(), **variables):
         self.mark, self.folder = f"pulled-{random.getrandbits(64):x}", Path(folder)
         inherited = {
@@ -196,7 +195,7 @@ class Run:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        self.latest[:] = [*self.latest[-1:], self]  # two at once at most
+        LATEST[:] = [*LATEST[-1:], self]
 
     def end(self, number=None, *, everything=False):
         """Send a signal, or none, and wait, once; returns an :class:`Ended`."""
@@ -629,7 +628,7 @@ def main(arguments=None):
     try:
         _all_trials(options, chance, lines)
     finally:
-        for run in Run.latest:
+        for run in LATEST:
             run.left(0.0)
     print(table(lines))
     return int(not all(line.good for line in lines))

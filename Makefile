@@ -9,7 +9,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 PLAIN := env -u PROFILE -u SEED -u OUTPUT -u REDRAW -u STRICT
 
 .DEFAULT_GOAL := help
-.PHONY: site slides pdf site-test paper help setup figures essays store record full seeds gpu claims claim lab test slow-test quick-test bench mutants clean
+.PHONY: site slides pdf site-test paper help setup figures essays store record full seeds gpu claims claim lab test slow-test pulled quick-test bench mutants clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -51,6 +51,9 @@ test: setup ## lint, unit tests, every notebook against its stored outputs, ledg
 
 slow-test: setup ## of the unit tests those that take minutes: wrong formulas, claims in any order, processes, rows of tables
 	@$(PLAIN) $(ONE_THREAD) $(BIN)/pytest -q -n 2 --dist worksteal -m slow
+
+pulled: setup ## end runs, recordings and set-ups at random moments and look at what the next ones make of it
+	@$(PLAIN) $(BIN)/python tests/pulled.py $(if $(NB),--only figures --notebook $(NB))
 
 quick-test: setup ## the unit tests that take seconds (no notebook is run)
 	@$(PLAIN) $(ONE_THREAD) $(BIN)/pytest -q -n 2 -m "not slow"

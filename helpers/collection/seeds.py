@@ -40,6 +40,7 @@ HELPERS = runtime.ROOT / "helpers"
 LIBRARIES = ("numpy", "scipy", "torch", "scikit-learn")
 # Standard errors between a control's mean and its threshold that leave 1e-6 on the wrong side (normal law, one side).
 SAFE = float(-special.ndtri(1e-6))
+ENOUGH = 5  # seeds from which on a spread says something
 SHOWN = 20  # lines of a list in the summary
 COLUMNS = (
     "notebook",
@@ -441,7 +442,8 @@ def summary(about, table):
 
     controls = [line for line in table if line["kind"] == "control"]
     known = [line for line in controls if line["standard_errors"]]
-    thin = [line for line in known if float(line["standard_errors"]) < SAFE * max(1.0, float(line["spread"] or 0))]
+    spreads = {id(line): float(line["spread"]) if int(line["seeds"]) >= ENOUGH else 1.0 for line in known}
+    thin = [line for line in known if float(line["standard_errors"]) < SAFE * max(1.0, spreads[id(line)])]
     checks = [line for line in table if line["kind"] == "check"]
     parts += shown(f"Controls fewer than {SAFE:.2f} s.e. or spreads from their threshold", thin, "standard_errors")
     parts += shown("Controls with the fewest s.e.", known, "standard_errors")

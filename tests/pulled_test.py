@@ -1,0 +1,42 @@
+"""The cable is pulled a few times; ``make pulled`` does it often."""
+
+import os
+import sys
+
+import pulled
+import pytest
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks at processes in /proc")
+@pytest.mark.parametrize("part", ["record", "setup"])
+def test_what_is_broken_off_is_completed_by_the_next_run(part, capsys):
+    status = pulled.main(["--only", part, "--times", "2"])
+    assert status == 0, capsys.readouterr().out
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks at processes in /proc")
+def test_a_pulled_run_is_seen_whole_and_broken(tmp_path):
+    """The script notices what it looks for: a changed, a missing, a spare, an unfinished file, a process."""
+    for name in ("same", "changed"):
+        (tmp_path / name).write_text(name)
+    reference = pulled.tree(tmp_path)
+    line = pulled.Line("x", "y")
+    line.compare(tmp_path, reference, finished=True)
+    assert line.good
+    (tmp_path / "changed").write_text("chan")
+    line.compare(tmp_path, reference)
+    assert (line.broken, line.other) == (1, 0)
+    (tmp_path / "same").unlink()
+    (tmp_path / "spare").write_text("")
+    (tmp_path / ".a.json.1.part").write_text("")
+    line.compare(tmp_path, reference, finished=True)
+    assert line.other == 4
+    line.clear(pulled.Ended(1, "Traceback (most recent call last)\ninterrupted"), "interrupted")
+    line.clear(pulled.Ended(1, "interrupted; so"), "interrupted")
+    assert line.unclear == 1
+    run = pulled.Run(["-c", "import os, time\nif os.fork(): os._exit(0)\ntime.sleep(600)"], tmp_path)
+    assert run.end().status == 0
+    assert run.left(0.0) == 1
+    assert run.left(5.0) == 0
+    assert os.getpid() not in run.living()

@@ -64,6 +64,15 @@ def rows(folder, **options):
     return [{key: value for key, value in row.items() if key != "seconds"} for row in found]
 
 
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """As in a recording: the last digit of a single-precision sum depends on the number of threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="module")
 def serial(tmp_path_factory):
     return rows(tmp_path_factory.mktemp("serial"))

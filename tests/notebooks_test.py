@@ -21,7 +21,6 @@ CARDS = cards.load_all()
 # Every notebook: a paper without the new form has one, an essay has its appendix beside it.
 ALL = [(name, place) for name in CARDS for place in places(name)]
 ESSAYS = [name for name, card in CARDS.items() if card.is_essay]
-NEW = [(name, place) for name, place in ALL if name in ESSAYS]
 MEGABYTES = 4
 MOST_IGNORED, EXERCISES, LINE = 5, 6, 99
 MOST_CELLS, MOST_WORDS = 60, 6500
@@ -32,7 +31,6 @@ GENERATED = ("contents", "claims", "errata", "weak")
 PLAIN_TAGS = {"setup", "exercise", "solution", "slide", "slide:code", *(f"generated:{kind}" for kind in GENERATED)}
 
 every_notebook = pytest.mark.parametrize(("name", "place"), ALL)
-new_notebook = pytest.mark.parametrize(("name", "place"), NEW)
 essay = pytest.mark.parametrize("name", ESSAYS)
 
 
@@ -173,7 +171,7 @@ def counted(name, place):
     return [cell for cell in code_cells(name, place) if not {"setup", "exercise", "solution"} & set(tags(cell))]
 
 
-@new_notebook
+@every_notebook
 def test_cells_are_short(name, place):
     lengths = [length(cell) for cell in counted(name, place)]
     too_long = [cell.source for cell in counted(name, place) if length(cell) > LONGEST[place]]
@@ -181,7 +179,7 @@ def test_cells_are_short(name, place):
     assert statistics.median(lengths) <= MEDIAN[place]
 
 
-@new_notebook
+@every_notebook
 def test_lines_are_short(name, place):
     lines = [line for cell in code_cells(name, place) for line in cell.source.splitlines()]
     assert [line for line in lines if len(line) > LINE] == []
@@ -206,7 +204,7 @@ def test_words_are_counted():
     assert words("Two words, $a + b$ <b>and</b> `code`.\n```python\nx = 1\n```\n$$x$$ <!-- not this -->") == 6
 
 
-@new_notebook
+@every_notebook
 def test_tags_are_known(name, place):
     card = CARDS[name]
     known = PLAIN_TAGS | {f"{kind}:{label}" for kind in ("claim", "needs") for label in card.claims}
@@ -225,7 +223,7 @@ def test_generated_cells_are_there(name):
     assert sorted(found) == sorted(GENERATED)
 
 
-@new_notebook
+@every_notebook
 def test_cells_have_readable_ids(name, place):
     ids = [cell.id for cell in notebook(name, place).cells]
     assert len(set(ids)) == len(ids)
@@ -233,13 +231,13 @@ def test_cells_have_readable_ids(name, place):
     assert [cell_id for cell_id in ids if re.fullmatch(r"[0-9a-f]{8,}", cell_id)] == []
 
 
-@new_notebook
+@every_notebook
 def test_claim_cells_do_not_draw(name, place):
     cells = [cell for cell in code_cells(name, place) if prefixed(cell, "claim:") and not prefixed(cell, "figure:")]
     assert [cell.source for cell in cells if re.search(r"\bplt\.|matplotlib|\.savefig\(|\bax\.", cell.source)] == []
 
 
-@new_notebook
+@every_notebook
 def test_a_group_reads_names_of_the_set_up_and_its_own_only(name, place):
     cells = code_cells(name, place)
     free = set(dir(builtins)) | {"display", "get_ipython"}
@@ -323,7 +321,7 @@ def test_a_quoted_number_reads_the_same_at_both_ends_of_its_tolerance(name, labe
         assert len(shown) == 1, f"{place[0]} reads {', '.join(sorted(shown))}: a coarser format or a smaller tolerance"
 
 
-@new_notebook
+@every_notebook
 def test_generated_text_is_what_would_be_written(name, place):
     card, found = pages.records(FIGURES)[name]
     stored_text = {cell.id: cell.source for cell in notebook(name, place).cells}
@@ -332,7 +330,7 @@ def test_generated_text_is_what_would_be_written(name, place):
     assert [cell.id for cell in fresh.cells if cell.source != stored_text[cell.id]] == []
 
 
-@new_notebook
+@every_notebook
 def test_a_check_that_does_not_say_what_it_would_notice_has_a_reason(name, place):
     silent = [
         record["id"]
@@ -382,7 +380,7 @@ def test_solutions_run_after_the_set_up_alone(name):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("elsewhere")
-@new_notebook
+@every_notebook
 def test_groups_run_in_any_order_and_again(name, place):
     """All groups backwards, then once more, in one session: the records are those of the stored ledger."""
     wanted = {record["id"]: record for record in stored(name, place, "claims.json")["claims"]}

@@ -143,7 +143,7 @@ def test_a_strict_run_asks_for_every_claim_and_a_live_one_says_what_is_missing(l
     with pytest.raises(ClaimsFailed, match=r"97_small.toml has T-2, which no cell checked"):
         strict.finish()
     live.finish()
-    assert capsys.readouterr().out.endswith("not run in this session: T-2\n")
+    assert capsys.readouterr().out.endswith("not run since the set-up cell: T-2\n")
 
 
 def test_no_claim_at_all_is_an_error(ledger):

@@ -115,7 +115,7 @@ class Ledger:
         if missing and self.run.strict:
             raise ClaimsFailed(f"{self.card.path.name} has {', '.join(missing)}, which no cell checked")
         if missing:
-            print(f"not run in this session: {', '.join(missing)}")
+            print(f"not run since the set-up cell: {', '.join(missing)}")
 
     # -- machinery ------------------------------------------------------------------------------------
     @property

@@ -60,7 +60,15 @@ print("as dense")
 
 
 def test_clip_under_two_processes(project):
-    (project / "clip_step.py").write_text(WITHOUT_PROJECT + CLIP)
+    # Each process writes a file of its own: what two of them print at once may run into one line.
+    keep = """
+import os
+from pathlib import Path
+Path(f"rank{os.environ['RANK']}").write_text(repr([p.tolist() for p in model.parameters()]))
+"""
+    (project / "clip_step.py").write_text(WITHOUT_PROJECT + CLIP + keep)
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    first, second = run([*launcher, "clip_step.py"], project).split()
+    printed = run([*launcher, "clip_step.py"], project)
+    assert printed.count("temperature") == 1  # by one of the two
+    first, second = ((project / f"rank{rank}").read_text() for rank in (0, 1))
     assert first == second  # both processes hold the same model

@@ -9,9 +9,11 @@ from helpers.papers.alpha_cl import small_images
 @pytest.mark.parametrize(("name", "side"), [("digits", 8), ("clothes", 14)])
 def test_parts_are_disjoint_images_between_zero_and_one(name, side):
     train, test = small_images.parts(name, 0)
-    assert train.shape == (1300, side, side) and test.shape == (256, side, side)
-    assert train.dtype == torch.float32 and 0 <= min(train.min(), test.min())
-    assert max(train.max(), test.max()) <= 1 and train.max() > 0.9
+    assert train.shape == (1300, side, side)
+    assert test.shape == (256, side, side)
+    assert train.dtype == torch.float32
+    assert min(train.min(), test.min()) >= 0
+    assert 0.9 < max(train.max(), test.max()) <= 1
     assert torch.cdist(test.flatten(1), train.flatten(1)).amin() > 0
     assert torch.equal(train, small_images.parts(name, 0)[0])
     assert not torch.equal(train, small_images.parts(name, 1)[0])
@@ -26,6 +28,7 @@ def test_an_encoder_is_a_function_of_its_seed_and_reads_on_the_sphere():
     images = small_images.parts("digits", 0)[0][:256]
     first, again = (small_images.trained(images, 3, "cpu", epochs=1) for _ in range(2))
     z = first(images)
-    assert torch.equal(z, again(images)) and not first.training
+    assert torch.equal(z, again(images))
+    assert not first.training
     assert torch.allclose(z.norm(dim=1), torch.ones(256))
     assert not torch.allclose(z, small_images.trained(images, 4, "cpu", epochs=1)(images))

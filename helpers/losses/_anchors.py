@@ -74,7 +74,7 @@ def loss(sums, *, form, positive_in_denominator):
     """Loss of every anchor by its sums, in one of the two forms of Khosla et al. (2020); 0 without a positive.
 
     "out" is the mean over the positives of ``log D - l_p``, "in" is ``log D`` minus the log of the mean of
-    ``exp(l_p)``; D sums the others, and the positives if they count.
+    ``exp(l_p)``; D sums the others, and the positives if they count. It is -inf where D is empty, which the caller refuses.
     """
     alone, lonely = sums.count == 1, sums.count == 0
     mean = sums.total / sums.count.clamp(min=1)
@@ -85,7 +85,6 @@ def loss(sums, *, form, positive_in_denominator):
         relative = sums.others - positives
         value = torch.logaddexp(relative, torch.zeros_like(relative))
     else:
-        _checks.require_denominators(sums.others.masked_fill(lonely, 0.0))
         value = sums.others.masked_fill(lonely, 0.0) - positives
     value = value + (spread if form == "out" else sums.count.clamp(min=1).log())
     return value.masked_fill(lonely, 0.0)

@@ -19,6 +19,7 @@ from ._tiled import LN2, LOG2E
 from .scores import siglip_from_scores, supcon_from_scores
 
 TINY = 1e-300  # stands in for a sum of powers that is 0
+CHUNK = 64  # rows of a block that are changed together where that takes memory
 
 
 # -- who is compared with whom ------------------------------------------------------------------------------
@@ -29,7 +30,7 @@ class Pattern:
     Attributes
     ----------
     positive : Tensor, shape (n,), or None
-        Number of the candidate that is the positive of each anchor. Either this or `labels` is given.
+        Number of the candidate that is the positive of each anchor. Without it and `labels` nobody has a positive.
     labels : pair of Tensor, shapes (n,) and (m,), or None
         Candidates with the label of an anchor are its positives.
     own : Tensor, shape (n,), or None
@@ -49,14 +50,16 @@ class Pattern:
     weights: Callable[[Tensor, Tensor], Tensor] | None = None
     first: int = 0
 
-    def pairs(self, rows, kept):
+    def pairs(self, rows, kept, device):
         """Positive pairs of a strip: anchors, counted from its first, and candidates; `kept` are the strip's weights.
 
         A pair of equal labels that is left out is nobody's positive.
         """
         if self.labels is None:
-            positive = self.positive[rows]
-            return torch.arange(len(positive), device=positive.device), positive
+            positive = (
+                torch.empty(0, dtype=torch.int64, device=device) if self.positive is None else self.positive[rows]
+            )
+            return torch.arange(len(positive), device=device), positive
         order, starts, counts = (part if number == 0 else part[rows] for number, part in enumerate(self._classes))
         anchors = torch.arange(len(counts), device=counts.device).repeat_interleave(counts)
         within = torch.arange(len(anchors), device=counts.device) - (counts.cumsum(0) - counts)[anchors]
@@ -74,6 +77,11 @@ class Pattern:
         labels, order = self.labels[1].long().sort()
         starts, ends = (torch.searchsorted(labels, self.labels[0].long(), right=right) for right in (False, True))
         return order, starts, ends - starts
+
+    @property
+    def symmetric(self):
+        """Whether, among the same rows, a positive is one both ways and all pairs weigh the same."""
+        return self.labels is not None and self.labels[0] is self.labels[1] and self.weights is None
 
     def kept(self, rows, candidates, device):
         """Weights (h, m) of the anchors `rows` with so many candidates, or None."""
@@ -93,7 +101,7 @@ class Pattern:
         everybody = slice(0, n)
         kept, left_out = self.kept(everybody, candidates, device), self.left_out(everybody)
         positives = torch.zeros(n, candidates, dtype=torch.bool, device=device)
-        positives[self.pairs(everybody, kept)] = True
+        positives[self.pairs(everybody, kept, device)] = True
         if left_out is not None:
             kept = torch.ones_like(positives) if kept is None else kept.clone()
             kept[torch.arange(n, device=device), left_out] = 0
@@ -101,7 +109,18 @@ class Pattern:
 
 
 # -- the losses ---------------------------------------------------------------------------------------------
-def softmax_losses(anchors, candidates, temperature, pattern, *, form, positive_in_denominator, together, scores=None):
+def softmax_losses(
+    anchors,
+    candidates,
+    temperature,
+    pattern,
+    *,
+    form,
+    positive_in_denominator,
+    together,
+    learnt=None,
+    scores=None,
+):
     """Losses of anchors with any number of positives each, and these numbers.
 
     Parameters
@@ -109,6 +128,8 @@ def softmax_losses(anchors, candidates, temperature, pattern, *, form, positive_
     anchors, candidates : Tensor, shapes (n, d) and (m, d), float32 or float64
     together : bool
         Whether the sum of the losses is wanted, instead of the losses (n,).
+    learnt : int, optional
+        Number of the first candidates whose gradients are wanted; all by default.
     scores : callable, optional
         Maps anchors and candidates to scores; inner products by default.
 
@@ -120,10 +141,13 @@ def softmax_losses(anchors, candidates, temperature, pattern, *, form, positive_
     options = {"form": form, "positive_in_denominator": positive_in_denominator}
     losses, count = _softmax(
         functools.partial(_anchors.loss, **options),
+        functools.partial(_anchors.slopes, **options),
         (anchors, candidates, 1 / temperature),
         pattern,
         together=together,
         refused=not positive_in_denominator,
+        symmetric=candidates is anchors and pattern.symmetric,
+        learnt=learnt,
         scores=scores,
     )
     return losses.to(anchors.dtype), count
@@ -131,10 +155,13 @@ def softmax_losses(anchors, candidates, temperature, pattern, *, form, positive_
 
 def bank_losses(anchors, bank, positives, temperature, weights, *, positive_in_denominator):
     """Losses (n,) of anchors with one positive each, a row of `positives` that is not among the candidates."""
-    nobody = torch.empty(0, dtype=torch.int64, device=anchors.device)
-    pattern = Pattern(labels=(torch.zeros(len(anchors)).to(nobody), torch.ones(len(bank)).to(nobody)), weights=weights)
+    pattern = Pattern(weights=weights)
     others, _ = _softmax(
-        lambda sums: sums.others, (anchors, bank, 1 / temperature), pattern, together=False, refused=False
+        lambda sums: sums.others,
+        lambda sums: (torch.ones_like(sums.others), *[torch.zeros_like(sums.others)] * 2),
+        (anchors, bank, 1 / temperature),
+        pattern,
+        together=False,
     )
     positive = (anchors * positives).sum(-1) / temperature  # elementwise: out of autocast's reach
     return _anchors.single(others, positive, positive_in_denominator=positive_in_denominator).to(anchors.dtype)
@@ -152,18 +179,18 @@ def sigmoid_losses(anchors, candidates, scale, bias, pattern, *, together):
     return _losses(strip, dense, (anchors, candidates, scale, bias), together=together)[0].to(anchors.dtype)
 
 
-def _softmax(of_sums, inputs, pattern, *, together, refused, scores=None):
-    """Losses by a function of the :class:`._anchors.Sums`; an empty denominator is refused, or has a loss anyway."""
+def _softmax(loss, slopes, inputs, pattern, *, scores=None, **options):
+    """Losses by a function of the :class:`._anchors.Sums` and its derivatives in the first three, as :func:`_losses`."""
 
     def dense(near, far, scale):
         positives, kept = pattern.matrices(len(near), len(far), near.device)
         found = near @ far.T if scores is None else scores(near, far)
         sums = _anchors.sums(found * scale, positives, kept)
-        return of_sums(sums), sums.count
+        return loss(sums), sums.count
 
-    strip = functools.partial(_softmax_strip, of_sums=of_sums, pattern=pattern)
+    strip = functools.partial(_softmax_strip, loss=loss, slopes=slopes, pattern=pattern)
     dense = _named(dense, supcon_from_scores)
-    return _losses(strip, dense, inputs, together=together, refused=refused, unit=LOG2E, scores=scores)
+    return _losses(strip, dense, inputs, unit=LOG2E, scores=scores, **options)
 
 
 def _named(dense, from_scores):
@@ -173,14 +200,20 @@ def _named(dense, from_scores):
 
 
 # -- one strip ----------------------------------------------------------------------------------------------
-def _softmax_strip(block, rows, upstream, *, bounded, of_sums, pattern):
+def _softmax_strip(block, rows, upstream, *, bounded, symmetric, loss, slopes, pattern):
     """Losses (h,) in float64 and numbers of positives of a strip of logits to base 2, (h, m).
 
-    With an `upstream` (h,), the strip becomes the derivative of its product with the losses, in natural logits.
+    With an `upstream` (h,), the strip becomes the derivative of its product with the losses, in natural logits; where
+    rows and columns are the same (`symmetric`), that derivative plus its transpose.
+
+    Parameters
+    ----------
+    bounded : bool
+        Whether the powers stay in range without a reference.
     """
     height, width = block.shape
     kept, left_out = pattern.kept(rows, width, block.device), pattern.left_out(rows)
-    anchors, candidates = pattern.pairs(rows, kept)
+    anchors, candidates = pattern.pairs(rows, kept, block.device)
     flat, places = block.view(-1), anchors * width + candidates
     positive = flat[places].double() * LN2
     flat[places] = -math.inf
@@ -200,23 +233,29 @@ def _softmax_strip(block, rows, upstream, *, bounded, of_sums, pattern):
     of_positives = torch.zeros_like(powers).index_add_(0, anchors, shares)
     count = torch.bincount(anchors, minlength=height).double()
     total = torch.zeros_like(powers).index_add_(0, anchors, positive)
-    sums = powers.log() + LN2 * reference.double(), of_positives.log() + top, total
+    sums = _anchors.Sums(powers.log() + LN2 * reference, of_positives.log() + top, total, count)
+    losses = loss(sums)
     if upstream is None:
-        return of_sums(_anchors.Sums(*sums, count)), count
-    with torch.enable_grad():
-        sums = [value.requires_grad_() for value in sums]
-        losses = of_sums(_anchors.Sums(*sums, count))
-        slopes = torch.autograd.grad(losses, sums, upstream.double(), allow_unused=True, materialize_grads=True)
-    block.mul_((slopes[0] / powers.clamp(min=TINY)).to(block.dtype)[:, None])
-    unit = slopes[1] / of_positives.clamp(min=TINY)
-    flat[places] = (shares * unit[anchors] + slopes[2][anchors]).to(block.dtype)
-    return losses.detach(), count
+        return losses, count
+    slopes = [slope * upstream for slope in slopes(sums)]
+    of_others = (slopes[0] / powers.clamp(min=TINY)).to(block.dtype)
+    of_pairs = shares * (slopes[1] / of_positives.clamp(min=TINY))[anchors] + slopes[2][anchors]
+    of_pairs = of_pairs.to(block.dtype)
+    if symmetric:  # so are the powers and the pairs
+        for part, of_part in zip(block.split(CHUNK), of_others.split(CHUNK), strict=True):
+            part.mul_(of_part[:, None] + of_others)
+        flat[places] = of_pairs
+        of_pairs = of_pairs + flat[candidates * width + anchors]
+    else:
+        block.mul_(of_others[:, None])
+    flat[places] = of_pairs
+    return losses, count
 
 
-def _sigmoid_strip(block, rows, upstream, *, bounded, pattern):
+def _sigmoid_strip(block, rows, upstream, *, pattern, **_):
     """As :func:`_softmax_strip`, of natural logits, whose size does not matter."""
     kept = pattern.kept(rows, block.shape[1], block.device)
-    places = pattern.pairs(rows, kept)
+    places = pattern.pairs(rows, kept, block.device)
     block[places] = -block[places]
     losses = torch.nn.functional.logsigmoid(-block)
     losses = -(losses if kept is None else losses * kept).sum(1).double()
@@ -229,7 +268,7 @@ def _sigmoid_strip(block, rows, upstream, *, bounded, pattern):
 
 
 # -- all strips ---------------------------------------------------------------------------------------------
-def _losses(strip, dense, inputs, *, together, refused=False, unit=1.0, scores=None):
+def _losses(strip, dense, inputs, *, together, refused=False, symmetric=False, **options):
     """Losses (n,), or their sum, in float64 or that of the scores, and counts (n,), with any derivative.
 
     Parameters
@@ -242,13 +281,13 @@ def _losses(strip, dense, inputs, *, together, refused=False, unit=1.0, scores=N
         Anchors, candidates and the factor of their scores, perhaps a bias; a tensor among the numbers may be learnt.
     refused : bool
         Whether a loss of -inf, that of an empty denominator, is an error.
-    unit, scores
-        What multiplies the logits of a strip, and what gives the scores if not the inner product.
+    symmetric, options
+        As in :func:`_sweep`.
     """
     anchors, candidates, *numbers = inputs
     numbers = [torch.as_tensor(value, dtype=anchors.dtype, device=anchors.device) for value in numbers]
     inputs = anchors, candidates, *numbers
-    sweep = functools.partial(_sweep, strip, symmetric=candidates is anchors, unit=unit, scores=scores)
+    sweep = functools.partial(_sweep, strip, symmetric=symmetric, **options)
 
     def from_scores(*inputs):
         with _precision.without_autocast(inputs[0]):
@@ -279,16 +318,35 @@ def _ones(rows):
 
 
 @torch.no_grad()
-def _sweep(strip, anchors, candidates, scale, bias=None, *, symmetric, unit, scores, wanted, upstream):
+def _sweep(
+    strip,
+    anchors,
+    candidates,
+    scale,
+    bias=None,
+    *,
+    wanted,
+    upstream,
+    symmetric=False,
+    unit=1.0,
+    learnt=None,
+    scores=None,
+):
     """Losses (n,), counts (n,) and, given an upstream (n,), gradients of the wanted inputs, from strip after strip.
 
-    Where anchors and candidates are the same rows (`symmetric`) in one strip, the gradient of both sides is that of the
-    anchors.
+    Parameters
+    ----------
+    symmetric : bool
+        Whether anchors and candidates are the same rows, and a candidate is an anchor's positive if the other way round
+        too: then the gradient of both sides, if it comes from one strip, is given as that of the anchors.
+    unit : float
+        Multiplies the logits of a strip.
+    learnt, scores
+        As in :func:`softmax_losses`.
     """
     anchors, candidates = anchors.detach().contiguous(), candidates.detach().contiguous()
     factor, offset = float(scale), anchors.new_zeros(()) if bias is None else bias.detach()
     height = min(len(anchors), _tiled.rows_of_a_block(len(candidates), anchors))
-    symmetric = symmetric and height == len(anchors)
     buffer = anchors.new_empty(height, len(candidates))
     losses, count = _ones(anchors), _ones(anchors)
     of_anchors = torch.empty_like(anchors)
@@ -296,34 +354,35 @@ def _sweep(strip, anchors, candidates, scale, bias=None, *, symmetric, unit, sco
     of_bias = 0.0
     with _precision.without_autocast(anchors):
         bounded = scores is None and _tiled.bound(anchors * (factor * unit), candidates) <= _tiled.SAFE_EXPONENT
+        symmetric = symmetric and bounded and height == len(anchors)
         for start in range(0, len(anchors), height):
             rows = slice(start, min(start + height, len(anchors)))
             near, block = anchors[rows], buffer[: len(anchors) - start]
             if scores is None:
-                torch.addmm(offset, near, candidates.T, alpha=factor * unit, out=block)
+                torch.addmm(offset, near, candidates.T, beta=bias is not None, alpha=factor * unit, out=block)
             else:
                 with torch.enable_grad():
                     sides = [side.detach().requires_grad_() for side in (near, candidates)]
                     graph = scores(*sides)
                 torch.mul(graph.detach(), factor * unit, out=block)
             of_rows = None if upstream is None else upstream[rows]
-            losses[rows], count[rows] = strip(block, rows, of_rows, bounded=bounded)
+            losses[rows], count[rows] = strip(block, rows, of_rows, bounded=bounded, symmetric=symmetric)
             if upstream is None:
                 continue
-            of_bias += block.sum(dtype=torch.float64) if bias is not None else 0.0
             if scores is not None:
                 of_anchors[rows], found = torch.autograd.grad(graph, sides, block)
                 of_candidates += found.T
                 continue
-            block = block + block.T if symmetric else block
             torch.mm(block, candidates, out=of_anchors[rows])
             if wanted[1] and not symmetric:
-                of_candidates.addmm_(near.T, block)
-    # The loss depends on the scores times the scale, so its slope is Euler's sum over one side.
-    of_scale = (of_anchors * anchors).sum(dtype=torch.float64) / (1 + symmetric)
-    found = of_anchors.mul_(factor), None if symmetric else of_candidates.mul_(factor).T, of_scale, of_bias
+                of_candidates[:, :learnt].addmm_(near.T, block[:, :learnt])
+            if bias is not None:
+                of_bias += block.sum(dtype=torch.float64)
     if upstream is None:
         return losses, count, None
+    # The loss depends on the scores times the scale, so its slope is Euler's sum over one side.
+    of_scale = torch.linalg.vecdot(of_anchors, anchors).sum() / (1 + symmetric) if wanted[2] else None
+    found = of_anchors.mul_(factor), None if symmetric else of_candidates.mul_(factor).T, of_scale, of_bias
     return losses, count, [value if chosen else None for value, chosen in zip(found, wanted, strict=False)]
 
 

@@ -98,6 +98,7 @@ def infonce(
     own = _numbers(anchors) if positive is None else positive
     everyone, first = _everyone(candidates, gather_distributed)
     pattern = _streamed.Pattern(positive=first + own, weights=weights, first=_first(anchors, gather_distributed))
+    options["learnt"] = _learnt(everyone, queue)
     everyone = _with_queue(everyone, queue)
     _checks.require_candidates(len(everyone), not positive_in_denominator)
     return _single(anchors, everyone, temperature, pattern, reduction, **options)
@@ -170,6 +171,7 @@ def ntxent(
     pattern = _streamed.Pattern(
         positive=own.roll(len(features) // 2), own=own, include_self=include_self, weights=weights, first=first
     )
+    options["learnt"] = _learnt(everyone, queue)
     everyone = _with_queue(everyone, queue)
     _checks.require_candidates(len(everyone), (not positive_in_denominator) + left_out)
     return _single(features, everyone, temperature, pattern, reduction, **options)
@@ -209,7 +211,9 @@ def clip(
         everyone, start = _everyone(candidates, gather_distributed)
         _checks.require_candidates(len(everyone), not positive_in_denominator)
         pattern = _streamed.Pattern(positive=start + _numbers(anchors), weights=chosen, first=start)
-        each.append(_single(anchors, everyone, temperature, pattern, "none" if reduction == "none" else "sum", **options))
+        each.append(
+            _single(anchors, everyone, temperature, pattern, "none" if reduction == "none" else "sum", **options)
+        )
     return torch.cat(each) if reduction == "none" else sum(each) * _scale(reduction, 2 * len(first))
 
 
@@ -343,6 +347,7 @@ def supcon(
         labels=(labels, known), own=first + _numbers(features), include_self=include_self, weights=weights, first=first
     )
     options = {"form": form, "temperature": temperature, "positive_in_denominator": positive_in_denominator}
+    options["learnt"] = _learnt(everyone, queue)
     return _supcon(features, _with_queue(everyone, queue), pattern, reduction, gather_distributed, **options)
 
 
@@ -383,13 +388,11 @@ def supcon_across(
     return _supcon(anchors, everyone, pattern, reduction, gather_distributed, **options)
 
 
-def _supcon(anchors, everyone, pattern, reduction, gather_distributed, *, form, temperature, positive_in_denominator):
+def _supcon(anchors, everyone, pattern, reduction, gather_distributed, *, form, temperature, **options):
     _anchors.require_form(form)
     require_reduction(reduction)
-    options = {"form": form, "positive_in_denominator": positive_in_denominator}
-    temperature = _scalar("temperature", temperature)
-    together = reduction != "none"
-    each, count = _streamed.softmax_losses(anchors, everyone, temperature, pattern, together=together, **options)
+    options |= {"form": form, "together": reduction != "none"}
+    each, count = _streamed.softmax_losses(anchors, everyone, _scalar("temperature", temperature), pattern, **options)
     if reduction != "mean":
         return each
     with_positive = (count > 0).sum()
@@ -435,7 +438,9 @@ def siglip(
     everyone, start = _everyone(second, gather_distributed)
     pattern = _streamed.Pattern(positive=start + _numbers(first), weights=weights, first=start)
     together = reduction != "none"
-    return _streamed.sigmoid_losses(first, everyone, scale, bias, pattern, together=together) * _scale(reduction, len(first))
+    return _streamed.sigmoid_losses(first, everyone, scale, bias, pattern, together=together) * _scale(
+        reduction, len(first)
+    )
 
 
 # -- weights ------------------------------------------------------------------------------------------------
@@ -477,7 +482,9 @@ def _rule(anchors):
 def _single(anchors, everyone, temperature, pattern, reduction, **options):
     """Losses of anchors with one positive each, reduced."""
     chosen = {"form": "out", "together": reduction != "none", **options}
-    return _streamed.softmax_losses(anchors, everyone, temperature, pattern, **chosen)[0] * _scale(reduction, len(anchors))
+    return _streamed.softmax_losses(anchors, everyone, temperature, pattern, **chosen)[0] * _scale(
+        reduction, len(anchors)
+    )
 
 
 def _everyone(rows, gather_distributed):
@@ -499,6 +506,11 @@ def _with_queue(candidates, queue):
         return candidates
     _, queue = _features(candidates, queue.to(candidates.dtype), paired=False)
     return torch.cat([candidates, queue])
+
+
+def _learnt(candidates, queue):
+    """How many of the candidates before and in a queue may want gradients, or None for all."""
+    return None if queue is None or queue.requires_grad else len(candidates)
 
 
 def _numbers(rows):

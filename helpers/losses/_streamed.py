@@ -180,7 +180,7 @@ def sigmoid_losses(anchors, candidates, scale, bias, pattern, *, together):
 
 
 def _softmax(loss, slopes, inputs, pattern, *, scores=None, **options):
-    """Losses by a function of the :class:`._anchors.Sums` and its derivatives in the first three, as :func:`_losses`."""
+    """Losses by a function of the :class:`._anchors.Sums` and its derivatives in the first three of them."""
 
     def dense(near, far, scale):
         positives, kept = pattern.matrices(len(near), len(far), near.device)

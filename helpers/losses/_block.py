@@ -186,8 +186,7 @@ class _Scalar(torch.autograd.Function):
         ctx.dense, ctx.scale = dense, scale
         ctx.temperature = None if len(inputs) > features else temperature
         with _precision.without_autocast(inputs[0]):
-            plain = [value.detach() for value in inputs[:features]]  # operations on it keep no account of a graph
-            losses, slopes = rule(*plain, float(temperature))
+            losses, slopes = rule(*inputs[:features], float(temperature))
         ctx.save_for_backward(slopes, *inputs)
         return losses.sum().mul_(scale)
 

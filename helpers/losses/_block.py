@@ -1,9 +1,10 @@
 """The losses of :mod:`._tiled` where all scores fit into one block: the same arithmetic without its bookkeeping.
 
 Below a few hundred rows the operations that keep account of tiles cost more than the products. Here the temperature is
-folded into the one product, the scores themselves say whether the features were finite and whether their powers need
-references, and the block is turned in place into the derivative of the loss in the scores, from which the backward pass
-takes the gradients. The positive's entry is minus the sum of the others, so nothing cancels here either.
+folded into the one product, and the block is turned in place into the derivative of the loss in the scores, from which
+the backward pass takes the gradients. The positive's entry is minus the sum of the others, so nothing cancels here
+either. One direction takes its weights from a softmax; for two directions the same powers serve both sides. Whether
+there is room for that, and whether the features were finite, is seen in the losses or in the scores.
 
 A rule maps features and a temperature to the losses of the anchors and that derivative, of their sum in the scores over
 the temperature.

@@ -2,8 +2,9 @@
 
 The conventions are those of :mod:`.scores`: anchors are rows, what a denominator holds is said by the caller. A mean or
 sum over the plain batch has its gradient formed tile by tile in the forward pass (:mod:`._tiled`), so that 65,536 pairs
-fit; with a queue, weights, labels, several processes or ``reduction="none"`` the backward pass computes the tiles again
-(:mod:`._streamed`). Second derivatives, forward mode and ``torch.func`` hold all scores.
+fit, and with a queue, weights, labels or several processes strip by strip (:mod:`._streamed`); with
+``reduction="none"`` the backward pass computes the strips again. Second derivatives, forward mode and ``torch.func``
+hold all scores.
 
 Options that several losses share:
 

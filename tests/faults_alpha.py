@@ -324,7 +324,7 @@ FAULTS = [
         "an anchor's own distance kept", "AC-X3", "torch.diag(torch.full((60,), torch.inf))\n    alpha", "0\n    alpha"
     ),
     *cell("steps along one view only", "AC-X4", "p, q = a @ vectors, b @ vectors", "p, q = a @ vectors, a @ vectors"),
-    *cell("no augmentation", "AC-X4", "[alpha_cl_digits.views(test, generator) for _ in range(2)]", "[test, test]"),
+    *cell("one temperature for all", "AC-X4", "infonce(temperature=tau,", "infonce(temperature=0.5,"),
     *cell("each distance weighed by itself", "AC-X5", "stranger * far)", "stranger * far * (1 + far))"),
     *cell("one view read by coordinates", "AC-X5", "strangers = (z @ z.mT)[..., off]", "strangers = z[..., 0]"),
     *cell("pull of one for two", "AC-X5", "2 - 2 * (z * other)", "2 - (z * other)"),

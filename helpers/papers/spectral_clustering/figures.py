@@ -374,3 +374,22 @@ def one_epoch(names, reached):
     axis.set_yticks(range(len(names)), names)
     axis.legend(loc="upper center")
     return figure, long_format.columns(pieces)
+
+
+def probe_bound(ks, squared, wrong, bound):
+    """Squared error of a probe on k eigenfunctions, and the chance that it is wrong, over phi / lambda_k+1."""
+    figure, axes = plt.subplots(1, 2, figsize=(8.2, 3.3), layout="constrained")
+    panels = (("squared error", squared, bound, r"$\phi/\lambda_{k+1}$"), ("wrong", wrong, 2 * bound, None))
+    pieces = []
+    for axis, colour, (name, measured, above, label) in zip(axes, COLOURS, panels, strict=False):
+        axis.plot(ks, above, color=colour, lw=1, label=label or r"$2\phi/\lambda_{k+1}$")
+        axis.plot(ks, measured, "o", ms=4, color=colour, label="probe")
+        pieces.append({"quantity": name, "k": ks, "measured": measured, "bound": above})
+        axis.set(xscale="log", xlabel="eigenfunctions k", ylim=(-0.03, 1.6))
+        axis.axhline(1, color=CONTROL, lw=0.8, ls="--")
+        axis.set_xticks([1, 2, 5, 10, 20, 50, 100], ["1", "2", "5", "10", "20", "50", "100"])
+        axis.minorticks_off()
+        axis.legend(loc="upper right")
+    axes[0].set(ylabel="mean squared error of one-hot labels")
+    axes[1].set(ylabel="share of views named wrongly")
+    return figure, long_format.columns(pieces)

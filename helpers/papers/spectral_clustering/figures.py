@@ -208,6 +208,22 @@ def same_clusters(vectors, matched, truth):
     return figure, long_format.columns(pieces)
 
 
+def two_settings(maps, truth):
+    """Maps (n, 2) of the paper's two block models, {(p_in, p_out): (spectral, InfoNCE)}; one row a setting."""
+    figure, axes = plt.subplots(2, 2, figsize=(7.0, 6.2), layout="constrained")
+    pieces = []
+    for row, (setting, pair) in zip(axes, maps.items(), strict=True):
+        for axis, name, points in zip(row, ("spectral clustering", "InfoNCE"), pair, strict=True):
+            for block, mark in zip(np.unique(truth), "os^", strict=False):
+                axis.plot(*points[truth == block].T, mark, color=COLOURS[block], ms=5, alpha=0.8)
+            reach = 1.15 * np.abs(points).max()
+            axis.set(aspect="equal", xticks=[], yticks=[], xlim=(-reach, reach), ylim=(-reach, reach))
+            axis.set_title(f"$p_{{in}}={setting[0]:g}$, $p_{{out}}={setting[1]:g}$: {name}")
+            place = {"p_in": setting[0], "p_out": setting[1], "map": name, "block": truth}
+            pieces.append(place | {"x": points[:, 0], "y": points[:, 1]})
+    return figure, long_format.columns(pieces)
+
+
 def functional_graphs(tables, drawn, nats):
     """Chances (three tables of 8 x 8) beside three drawings of each, nodes numbered as the rows are."""
     figure, axes = plt.subplots(3, 4, figsize=(8.2, 5.8), layout="constrained")

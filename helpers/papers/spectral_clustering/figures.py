@@ -409,3 +409,44 @@ def probe_bound(ks, squared, wrong, bound):
     axes[0].set(ylabel="mean squared error of one-hot labels")
     axes[1].set(ylabel="share of views named wrongly")
     return figure, long_format.columns(pieces)
+
+
+def encoder_bias(sizes, measured):
+    """Deviations of InfoNCE from its limit, {encoder: (exact (anchors, sizes), c (anchors,), {M: (mean, error)})}."""
+    figure, axes = plt.subplots(1, len(measured), figsize=(8.2, 3.4), layout="constrained", sharey=True)
+    pieces = []
+    for axis, colour, (name, (rows, c, batches)) in zip(axes, COLOURS, measured.items(), strict=False):
+        mean, line = rows.mean(axis=0), c.mean() / sizes
+        axis.plot(sizes, line, color=colour, lw=1, label="predicted, $c/M$")
+        axis.plot(sizes, mean, "o", color=colour, label="with replacement, exact")
+        at = np.array(list(batches))
+        values, errors = np.transpose(list(batches.values()))
+        form = {"fmt": "s", "ms": 9, "color": COLOURS[2], "mfc": "none", "capsize": 2}
+        axis.errorbar(at, values, 3 * errors, label="batches, sampled", **form)
+        axis.set(title=name, xscale="log", yscale="log", xlabel="negatives M")
+        axis.set_xticks(sizes, sizes)
+        axis.minorticks_off()
+        axis.legend()
+        series = {"exact": (sizes, mean, 0 * line), "batches": (at, values, errors)}
+        for kind, (M, deviation, error) in series.items():
+            piece = {"encoder": name, "kind": kind, "M": M, "deviation": deviation, "error": error}
+            pieces.append(piece | {"predicted": c.mean() / M})
+    axes[0].set_ylabel("loss - log M - limit (nats)")
+    return figure, long_format.columns(pieces)
+
+
+def encoder_transition(at, sides, untrained, lines, theory):
+    """Squared sides of trained encoders (ratios, seeds) over the closed form, and those without training in grey."""
+    figure, axis = plt.subplots(figsize=(5.2, 3.4), layout="constrained")
+    axis.plot(lines, theory, color=COLOURS[0], lw=1, label="closed form")
+    axis.plot(np.repeat(at, sides.shape[1]), sides.ravel(), "o", color=COLOURS[0], label="trained network")
+    axis.plot(np.repeat(at, sides.shape[1]), untrained.ravel(), "s", ms=3, color=CONTROL, label="untrained")
+    axis.axvline(1, color=CONTROL, lw=0.8, ls="--")
+    axis.set(xscale="log", xlabel="temperature / critical temperature", ylabel="squared side of the simplex")
+    axis.set_xticks([0.25, 0.5, 1, 2, 4], ["0.25", "0.5", "1", "2", "4"])
+    axis.minorticks_off()
+    axis.legend(loc="center right")
+    pieces = [{"source": "closed form", "ratio": lines, "value": theory}]
+    for name, values in (("trained", sides), ("untrained", untrained)):
+        pieces += [{"source": name, "ratio": at, "value": column} for column in values.T]
+    return figure, long_format.columns(pieces)

@@ -450,3 +450,17 @@ def encoder_transition(at, sides, untrained, lines, theory):
     for name, values in (("trained", sides), ("untrained", untrained)):
         pieces += [{"source": name, "ratio": at, "value": column} for column in values.T]
     return figure, long_format.columns(pieces)
+
+
+def two_towers(information, found):
+    """Learned scores (a, b) of two towers against pointwise mutual information, {name: scores}; the last is grey."""
+    figure, axis = plt.subplots(figsize=(4.8, 3.9), layout="constrained")
+    ends = np.array([information.min(), information.max()])
+    axis.plot(ends, ends, color=CONTROL, lw=1, ls="--")
+    pieces = []
+    for (name, scores), colour, mark in zip(found.items(), (COLOURS[0], CONTROL), "os", strict=True):
+        axis.plot(information.ravel(), scores.ravel(), mark, ms=4, color=colour, label=name)
+        pieces.append({"towers": name, "information": information.ravel(), "score": scores.ravel()})
+    axis.set(xlabel="pointwise mutual information, centred", ylabel="learned score, centred")
+    axis.legend(loc="upper left")
+    return figure, long_format.columns(pieces)

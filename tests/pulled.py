@@ -26,12 +26,14 @@ import tempfile
 import time
 import zipfile
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
 import nbformat
 import small_papers
 
 ROOT = Path(__file__).resolve().parents[1]
+KEPT = ROOT / "tests" / "pulled.md"
 LATEST = []  # runs that may still go on; never more than two at once
 SERIES = 5  # ends between two whole runs
 PATIENCE = 900  # seconds that a whole run may take
@@ -610,6 +612,20 @@ def table(lines):
     )
 
 
+def page(lines, day):
+    """The lines as Markdown, for :data:`KEPT`."""
+    text = [
+        "# Runs that were ended",
+        "",
+        f"Written by `make pulled` on {day}. A line is one way to end or hinder a command; times: how often, hit: how "
+        "often it was still at work.",
+        "Broken, left, unclear and other count what must not be: half-written files, processes that live on, ends "
+        "without a clear word, and files that differ after the next whole run.",
+        "",
+    ]
+    return "\n".join([*text, "```", table(lines), "```", ""])
+
+
 TRIALS = {"figures": figures_trials, "record": record_trials, "setup": setup_trials}
 
 
@@ -622,6 +638,7 @@ def main(arguments=None):
     parser.add_argument("--notebook", default="", help="start of a paper's name, instead of the small one")
     parser.add_argument("--only", choices=TRIALS, help="one of the three parts")
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    parser.add_argument("--keep", action="store_true", help="write the table to tests/pulled.md")
     options = parser.parse_args(arguments)
     chance, lines = random.Random(options.seed), []
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -631,6 +648,8 @@ def main(arguments=None):
         for run in LATEST:
             run.left(0.0)
     print(table(lines))
+    if options.keep:
+        KEPT.write_text(page(lines, date.today().isoformat()), encoding="utf-8")
     return int(not all(line.good for line in lines))
 
 

@@ -40,3 +40,13 @@ def test_a_pulled_run_is_seen_whole_and_broken(tmp_path):
     assert run.left(0.0) == 1
     assert run.left(5.0) == 0
     assert os.getpid() not in run.living()
+
+
+def test_the_page_holds_the_table():
+    lines = [
+        pulled.Line("make figures", "SIGKILL", times=20, hit=17),
+        pulled.Line("set-up", "SIGINT", notes=["said so"]),
+    ]
+    page = pulled.page(lines, "2026-12-01")
+    assert "Written by `make pulled` on 2026-12-01." in page
+    assert f"```\n{pulled.table(lines)}\n```\n" in page

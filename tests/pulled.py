@@ -258,7 +258,8 @@ class Line:
 
     @property
     def good(self):
-        return not (self.broken or self.left or self.unclear or self.other)
+        """Nothing of what must not be; and what was tried met a run at work, or else nothing was tried."""
+        return not (self.broken or self.left or self.unclear or self.other) and (self.hit > 0 or not self.times)
 
     def compare(self, folder, *allowed, finished=False, but=()):
         """Count files that are as in none of the trees allowed; if ``finished``, missing and unfinished ones too."""
@@ -642,6 +643,8 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     chance, lines = random.Random(options.seed), []
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # a shell starts what it puts into the background deaf to interrupts, and so would all runs be
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         _all_trials(options, chance, lines)
     finally:

@@ -31,7 +31,7 @@ def of_cells(sources):
     ----------
     sources : sequence of str
     """
-    return digest("\n".join(ast.unparse(_bare(ast.parse(source))) for source in sources))
+    return digest("\n".join(_written(_bare(ast.parse(source))) for source in sources))
 
 
 def of_function(text, where):
@@ -72,7 +72,7 @@ def _of_functions(text):
     for node in loose:
         for name in _names(node, ast.Store):
             constants.setdefault(name, []).append(node)
-    found = {"": digest("\n".join(map(ast.unparse, loose)))} if loose else {}
+    found = {"": digest("\n".join(map(_written, loose)))} if loose else {}
     for name, nodes in defined.items():
         needed, waiting = [], list(nodes)
         while waiting:
@@ -81,7 +81,7 @@ def _of_functions(text):
                 fresh = [each for each in constants[word] if each not in needed]
                 needed, waiting = needed + fresh, waiting + fresh
         needed.sort(key=loose.index)
-        found[name] = digest("\n".join(map(ast.unparse, [*nodes, *needed])))
+        found[name] = digest("\n".join(map(_written, [*nodes, *needed])))
     return found
 
 
@@ -96,6 +96,16 @@ def _bare(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
             node.body = body[1:] or [ast.Pass()]
     return tree
+
+
+def _written(node):
+    """A tree as text that no version of Python writes otherwise: what is empty is left out."""
+    if isinstance(node, list):
+        return f"[{', '.join(map(_written, node))}]"
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    fields = [f"{name}={_written(value)}" for name, value in ast.iter_fields(node) if value not in (None, [])]
+    return f"{type(node).__name__}({', '.join(fields)})"
 
 
 def rows(path=TABLE):
@@ -130,9 +140,14 @@ def current(row, root, sources):
     return path.exists() and of_function(path.read_text(encoding="utf-8"), row["where"]) == row["code"]
 
 
-@functools.cache
-def counts(path=TABLE):
-    """How many faults every claim has met and caught.
+def counts(names, *, table=TABLE):
+    """How many faults the claims of some papers have met and caught.
+
+    Parameters
+    ----------
+    names : collection of str
+        Of notebooks, without suffix.
+    table : Path
 
     Returns
     -------
@@ -140,12 +155,20 @@ def counts(path=TABLE):
         By id: caught and met, of the rows that hold, and how many are stale.
     """
     found, sources = {}, {}
-    for row in rows(path):
+    for row in rows(table):
         name, label = row["notebook"], row["claim"]
+        if name not in names:
+            continue
         if label not in sources:
-            tagged = groups.sources_of(name, label) if groups.places(name) else {}
-            sources[label] = [source for each in tagged.values() for source in each]
-        holds = bool(sources[label]) and current(row, files.ROOT, sources[label])
+            sources[label] = [source for each in groups.sources_of(name, label).values() for source in each]
+        holds = current(row, files.ROOT, sources[label])
         caught, met, stale = found.get(label, (0, 0, 0))
         found[label] = (caught + (holds and noticed(row)), met + holds, stale + (not holds))
     return found
+
+
+def said(count):
+    """``2 of 3``, what is stale with it; ``not met`` without any row. ``count`` as of :func:`counts`, or None."""
+    caught, met, stale = count or (0, 0, 0)
+    words = [f"{caught} of {met}"] * bool(met) + [f"{stale} stale"] * bool(stale)
+    return ", ".join(words) or "not met"

@@ -45,6 +45,7 @@ def main(arguments=None):
             if asked.part in ("claims", "all") and stored:
                 table = judge.Table(kept / "claims.csv", judge.CLAIM_FIELDS)
                 judging.claims_against_faults(table, each=asked.each, seed=asked.seed, until=until)
+                judging.pin(table, until=until)
     report.write(ROOT, kept)
 
 

@@ -14,7 +14,7 @@ STAGES = ("own", "neighbours", "claims", "numbers")
 LATER = "not run"
 FAULT = ("path", "where", "kind", "cell", "place", "old", "new", "code")
 FIELDS = (*FAULT, "net", "first", "caught", "by", "how", "tests", "claims", "seconds")
-CLAIM_FIELDS = ("notebook", "claim", "cells", *FAULT, "how")
+CLAIM_FIELDS = ("notebook", "claim", "cells", *FAULT, "how", "pinned")
 CLAIM = 60  # CPU seconds after which a claim counts as endless; in the quick profile none takes half of it
 CHEAP = 10  # CPU seconds; a claim that takes longer waits for the others
 
@@ -245,10 +245,22 @@ class Judge:
         if verdict["failed"] == "timeout" and limit < CLAIM:
             return None
         how = verdict["failed"] or ("numbers" if verdict["moved"] else "")
-        row = about(fault, self.code(fault)) | {"notebook": name[0], "claim": name[1], "how": how}
+        row = about(fault, self.code(fault)) | {"notebook": name[0], "claim": name[1], "how": how, "pinned": ""}
         table.put(row | {"cells": stored.of_cells(self.own(name))})
         caught = "catches" if verdict["failed"] else "MISSES"
         return f"{name[1]} {caught} {fault.path} {fault.where} {fault.kind} {how}"
+
+    def pin(self, table, *, until):
+        """Run the tests on the faults of modules that a claim let pass: the column ``pinned``, a test or "no test"."""
+        kept, self.claim_seconds = self.claim_seconds, 0.0
+        for row in table.rows:
+            if int(row["cell"]) >= 0 or stored.noticed(row) or row["pinned"] or time.monotonic() > until:
+                continue
+            fault = next(fault for fault in self._faults(row["path"]) if fault.key == key(row))
+            row["pinned"] = self.judge(fault)["by"] or "no test"
+            table.write()
+            self.progress(f"{row['claim']} let pass {row['path']} {row['where']} {row['kind']}: {row['pinned']}")
+        self.claim_seconds = kept
 
     def own(self, name):
         """Sources of a claim's cells, without the set-up."""

@@ -12,7 +12,7 @@ import hashlib
 
 from helpers import files
 
-from . import groups
+from . import groups, reach
 
 TABLE = files.ROOT / "tests" / "mutants" / "claims.csv"
 # Ends of a claim that has not noticed: it holds, or only its numbers moved.
@@ -31,7 +31,7 @@ def of_cells(sources):
     ----------
     sources : sequence of str
     """
-    return digest("\n".join(_written(_bare(ast.parse(source))) for source in sources))
+    return digest("\n".join(reach.meaning(ast.parse(source)) for source in sources))
 
 
 def of_function(text, where):
@@ -56,23 +56,23 @@ def of_function(text, where):
 @functools.lru_cache(maxsize=512)
 def _of_functions(text):
     loose, defined = [], {}
-    for node in _bare(ast.parse(text)).body:
+    for node in ast.parse(text).body:
         if isinstance(node, ast.ClassDef):
             defined[node.name] = [node]
             methods = [each for each in node.body if isinstance(each, ast.FunctionDef)]
-            rest = [each for each in node.body if not isinstance(each, ast.FunctionDef)]
+            rest = [each for each in node.body if not (isinstance(each, ast.FunctionDef) or _is_text(each))]
             for method in methods:
                 same = [each for each in methods if each.name == method.name]  # a property and its setter
                 defined[f"{node.name}.{method.name}"] = [*rest, *same]
         elif isinstance(node, ast.FunctionDef):
             defined.setdefault(node.name, []).append(node)
-        elif not isinstance(node, ast.Import | ast.ImportFrom):
+        elif not (isinstance(node, ast.Import | ast.ImportFrom) or _is_text(node)):
             loose.append(node)
     constants = {}
     for node in loose:
         for name in _names(node, ast.Store):
             constants.setdefault(name, []).append(node)
-    found = {"": digest("\n".join(map(_written, loose)))} if loose else {}
+    found = {"": digest("\n".join(map(reach.meaning, loose)))} if loose else {}
     for name, nodes in defined.items():
         needed, waiting = [], list(nodes)
         while waiting:
@@ -81,31 +81,16 @@ def _of_functions(text):
                 fresh = [each for each in constants[word] if each not in needed]
                 needed, waiting = needed + fresh, waiting + fresh
         needed.sort(key=loose.index)
-        found[name] = digest("\n".join(map(_written, [*nodes, *needed])))
+        found[name] = digest("\n".join(map(reach.meaning, [*nodes, *needed])))
     return found
+
+
+def _is_text(node):
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
 def _names(tree, context):
     return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, context)}
-
-
-def _bare(tree):
-    """The tree without docstrings, in place."""
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
-            node.body = body[1:] or [ast.Pass()]
-    return tree
-
-
-def _written(node):
-    """A tree as text that no version of Python writes otherwise: what is empty is left out."""
-    if isinstance(node, list):
-        return f"[{', '.join(map(_written, node))}]"
-    if not isinstance(node, ast.AST):
-        return repr(node)
-    fields = [f"{name}={_written(value)}" for name, value in ast.iter_fields(node) if value not in (None, [])]
-    return f"{type(node).__name__}({', '.join(fields)})"
 
 
 def rows(path=TABLE):

@@ -14,7 +14,7 @@ SHARE = 400 / 1083  # as when 400 faults were drawn first, from 1,083 functions
 def main(arguments=None):
     parser = argparse.ArgumentParser(prog="mutants", description=__doc__)
     parser.add_argument("--share", type=float, default=SHARE, help="faults drawn from a function, on average")
-    parser.add_argument("--each", type=int, default=4, help="faults for every claim")
+    parser.add_argument("--each", type=int, default=4, help="faults for a claim that catches none")
     parser.add_argument("--seed", type=int, default=0, help="another sample; not reported")
     parser.add_argument("--package", default="", help="only modules below helpers/<package>; not reported")
     parser.add_argument("--minutes", type=float, default=1e6, help="begin nothing after that long")

@@ -206,27 +206,27 @@ class Judge:
     def claims_against_faults(self, table, *, each, seed, until):
         """For every claim, faults of its own cells and of the functions it reaches: does the claim itself notice?
 
-        First every claim meets faults until it has caught one, ``each`` at most, the cheap claims first; then all meet
-        as many as that. Rows of code that has changed are dropped.
+        Every claim meets faults until it has caught one, the cheap claims first. Rows of code that has changed are
+        dropped.
 
         Parameters
         ----------
         table : Table
         each : int
-            Faults a claim.
+            Faults a claim, at most.
         seed : int
         until : float
             ``time.monotonic()`` after which none is begun.
         """
         table.rows = [row for row in table.rows if self.holds(row)]
         dear = set()
-        for limit, enough in ((CHEAP, 1), (CLAIM, 1), (CLAIM, each)):
+        for limit in (CHEAP, CLAIM):
             for turn in range(each):
                 for k, name in enumerate(self.cells):
                     if time.monotonic() > until:
                         return
                     met = [row for row in table.rows if (row["notebook"], row["claim"]) == name]
-                    if len(met) > turn or sum(map(stored.noticed, met)) >= enough or (limit < CLAIM and name in dear):
+                    if len(met) > turn or any(map(stored.noticed, met)) or (limit < CLAIM and name in dear):
                         continue
                     said = self._claim_against_fault(table, name, met, seed, limit)
                     if said is None:
@@ -292,6 +292,7 @@ class Judge:
             if path in self.formulas:
                 _, _, first, last = self.map.nodes[path][k]
                 below += [f for f in self._faults(path) if first <= f.line <= last]
+        seed = f"{seed} {name[1]}"  # or all claims that reach a function would meet the same fault of it
         turns = itertools.zip_longest(places.draws(offered, texts, seed), places.draws(below, self.modules, seed))
         return (fault for pair in turns for fault in pair if fault is not None)
 

@@ -218,7 +218,7 @@ def clocks(offered, seed):
     ----------
     offered : sequence of Fault
         All faults of the functions.
-    seed : int
+    seed : int or str
 
     Returns
     -------

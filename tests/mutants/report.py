@@ -235,11 +235,13 @@ def _claims(rows):
     if not found:
         return [*lines, "No claim has met a fault of its own yet (`make mutants`).", ""]
     caught = {name: sum(map(stored.noticed, each)) for name, each in found.items()}
+    first = sum(stored.noticed(each[0]) for each in found.values())
     some = sum(count > 0 for count in caught.values())
     lines += [
         f"{len(found)} claims met {len(rows)} faults, drawn from what their own cells compare and from the functions "
         f"that these reach; {sum(caught.values())} were noticed by the claim itself. "
-        f"At least one was caught by {rate(some, len(found))}.",
+        f"The first that it met was caught by {rate(first, len(found))} claims; at least one by "
+        f"{rate(some, len(found))}.",
         "A claim meets faults until it has caught one, so that shares of single claims are no rates. Claims that "
         "caught fewer than half stand first, with what pins the lines whose faults they let pass.",
         "",

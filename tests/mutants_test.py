@@ -264,6 +264,10 @@ def test_who_can_notice_is_read_off_the_names():
     own, others = found.tests_above("helpers/spectral/sizes.py", 2)
     assert own == {}
     assert others == {"tests/areas_test.py": ["test_value"], "tests/table_test.py": ["test_forms"]}
+    shared = {"tests/cases.py": TESTS["tests/areas_test.py"].replace("test_value", "case")}
+    shared["tests/cases_test.py"] = "import cases\n\n\ndef test_cases():\n    assert cases.case\n"
+    _, through = reach.Map(MODULES, shared, {}).tests_above("helpers/spectral/sizes.py", 2)
+    assert through == {"tests/cases_test.py": ["test_cases"]}
     assert found.tests_above("helpers/spectral/areas.py", 5)[0] == {"tests/areas_test.py": ["test_value"]}
     assert found.tests_above("helpers/spectral/sizes.py", 6) == ({}, {})
     assert found.claims_above("helpers/spectral/sizes.py", 2) == [("n", "T-1")]

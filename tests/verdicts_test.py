@@ -267,6 +267,11 @@ def test_other_rules_state_their_resolution_directly():
     assert gain["resolution"] == float(f"{gain['threshold'] / gain['measured']:.0e}")
 
 
+def test_no_surprise_at_all_is_a_plain_zero():
+    # -log10(1) is a negative zero, which would be stored as -0.0
+    assert str(check(lambda c: c.goodness("x", 1.0, trials=9))["measured"]) == "0.0"
+
+
 def test_a_rate_would_notice_what_its_bias_leaves_open_on_the_nearer_side():
     fit = SimpleNamespace(slope=-0.97, standard_error=0.0, points=5)
     # -0.97 leaves 0.17 to a prediction that is lower and 0.23 to one that is higher; one digit is stated

@@ -76,9 +76,9 @@ gpu: ## run the live training cells on a GPU and measure its speed, eight minute
 bench: setup ## measure ours beside its peers (QUICK=--quick: small sizes only); rewrites benchmarks/README.md
 	@$(BIN)/python -m benchmarks.environment $(QUICK)
 
-mutants: setup ## put random wrong formulas in and see what catches them (hours; goes on where it stopped; N=, SEED=, PACKAGE=)
+mutants: setup ## put random wrong formulas in and see what catches them (hours; goes on where it stopped; SHARE=, SEED=, PACKAGE=)
 	@$(PLAIN) $(ONE_THREAD) PYTHONPATH="$(CURDIR):$(CURDIR)/tests" nice -n 19 $(BIN)/python -m mutants \
-	    $(if $(N),--count $(N)) $(if $(SEED),--seed $(SEED)) $(if $(PACKAGE),--package $(PACKAGE))
+	    $(if $(SHARE),--share $(SHARE)) $(if $(SEED),--seed $(SEED)) $(if $(PACKAGE),--package $(PACKAGE))
 
 site: ## build the static site into build/site (needs Node.js and graphviz)
 	@$(PYTHON) site/build.py

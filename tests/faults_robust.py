@@ -102,6 +102,10 @@ def half_as_wide(original):
     return lambda sigma, **options: original(sigma / 2, **options)
 
 
+def budget_short(original):
+    return lambda risk, budget: original(risk, 0.95 * np.asarray(budget))
+
+
 def half_as_far(original):
     return lambda layers, low, high: tuple(bound / 2 for bound in original(layers, low, high))
 
@@ -184,6 +188,9 @@ FAULTS = [
     *function("ceiling with 1/tau", f"{BOUNDS}.loss_range", ceiling_at_one_over_temperature, "T6"),
     *function("variance part of KL dropped", f"{ROOM}.pac_bayes.gaussian_divergence", variance_part_dropped, "T5"),
     *function("hidden units bounded twice too tightly", f"{ROOM}.exact_verification.hidden_bounds", half_as_far, "X1"),
+    *function(
+        "budget of the inverse divergence 5 % smaller", f"{ROOM}.pac_bayes.divergence_inverse", budget_short, "X2"
+    ),
     *function("SAM step downhill", "optimise.sharpness.sam_step", negated, "S1"),
     *function("attack in the descent direction", "adversarial.attacks.steepest", descent, "A1"),
     *function("projection on the wrong ball", "adversarial.attacks._projection", infinity_ball, "A3"),

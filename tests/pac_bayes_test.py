@@ -108,3 +108,34 @@ def test_complexity_refuses(change, message):
 def test_noise_scale_refuses_a_single_sample():
     with pytest.raises(ValueError, match="samples is 1, expected at least 2"):
         pac_bayes.noise_scale(1.0, 1, 1)
+
+
+def test_inverse_divergence_is_within_its_budget_and_no_larger_risk_is():
+    risk, budget = np.meshgrid([0.0, 0.2, 0.7, 1.0], [0.0, 0.01, 0.5])
+    found = pac_bayes.divergence_inverse(risk, budget)
+
+    def divergence(p):
+        return stats.entropy(np.stack([risk, 1 - risk]), np.stack([p, 1 - p]), axis=0)
+
+    assert np.all(found >= risk)
+    inside = (found < 1 - 1e-6) & (budget > 0)
+    assert divergence(found)[inside] == pytest.approx(budget[inside], rel=1e-9)
+    assert found[0] == pytest.approx(risk[0])
+
+
+def test_catoni_is_never_below_the_inverse_divergence():
+    strength = np.geomspace(0.01, 10, 50)
+    assert np.all(pac_bayes.catoni(0.2, 0.05, strength) >= pac_bayes.divergence_inverse(0.2, 0.05))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: pac_bayes.catoni(1.5, 0.1, 1.0), r"risk is 1.5, expected numbers in \[0, 1\]"),
+        (lambda: pac_bayes.divergence_inverse(0.5, -0.1), "budget is -0.1, expected numbers >= 0"),
+        (lambda: pac_bayes.catoni(0.5, 0.1, 0.0), "strength is 0.0, expected a positive number"),
+    ],
+)
+def test_bounds_refuse_what_is_no_risk_budget_or_strength(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

@@ -139,6 +139,66 @@ def complexity(form, *, samples, parameters, squared_norm, radius, failure, ceil
     return ceiling * np.sqrt((price + np.log(2 * root / failure)) / (2 * samples)) + ceiling / root
 
 
+def catoni(risk, budget, strength):
+    """Catoni's bound of a risk in [0, 1]: ``(1 - exp(-strength risk - budget)) / (1 - exp(-strength))``.
+
+    Parameters
+    ----------
+    risk : array_like
+        Empirical, in [0, 1].
+    budget : array_like, >= 0
+        ``(divergence + log(1/failure)) / N``.
+    strength : array_like, > 0
+        C, chosen before the data are seen.
+
+    Returns
+    -------
+    ndarray
+
+    >>> round(float(catoni(0.1, 0.02, 1.0)), 4)
+    0.1789
+    """
+    risk, budget = _risk_and_budget(risk, budget)
+    if np.any(np.asarray(strength) <= 0):
+        raise ValueError(f"strength is {strength}, expected a positive number")
+    return np.expm1(-strength * risk - budget) / np.expm1(-np.asarray(strength, float))
+
+
+def divergence_inverse(risk, budget):
+    """Largest p in [risk, 1] with ``kl(risk || p) <= budget``, kl the divergence of two coins (nats), by bisection.
+
+    With ``budget = (divergence + log(2 sqrt N / failure)) / N`` this is the bound of Seeger (2002) and Maurer (2004).
+
+    Parameters
+    ----------
+    risk, budget : array_like
+        As :func:`catoni`.
+
+    Returns
+    -------
+    ndarray
+
+    >>> round(float(divergence_inverse(0.0, 0.5)), 6) == round(1 - math.exp(-0.5), 6)
+    True
+    """
+    risk, budget = _risk_and_budget(risk, budget)
+    low, high = risk.copy(), np.ones_like(risk)
+    for _ in range(60):  # to the last digit
+        middle = (low + high) / 2
+        within = special.rel_entr(risk, middle) + special.rel_entr(1 - risk, 1 - middle) <= budget
+        low, high = np.where(within, middle, low), np.where(within, high, middle)
+    return low
+
+
+def _risk_and_budget(risk, budget):
+    risk, budget = np.broadcast_arrays(np.asarray(risk, float), np.asarray(budget, float))
+    if not np.all((risk >= 0) & (risk <= 1)):
+        raise ValueError(f"risk is {risk}, expected numbers in [0, 1]")
+    if not np.all(budget >= 0):
+        raise ValueError(f"budget is {budget}, expected numbers >= 0")
+    return risk, budget
+
+
 def ball_grid(radius, steps):
     """Square grid on the disc of that radius, and how far a point of the disc can be from its nearest grid point.
 

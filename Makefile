@@ -28,8 +28,8 @@ full: setup ## the same in the full profile, on the GPU if there is one; writes 
 	@$(if $(TABLE),PROFILE=full $(BIN)/python -m helpers record $(TABLE) $(if $(DATA),--data $(DATA)) $(AGAIN))
 	@PROFILE=full $(BIN)/python -m helpers run $(NB)
 
-seeds: setup ## (hours) run every claim at other seeds, resuming what is there: make seeds SEEDS=0..19 NB="01 03"
-	@$(BIN)/python -m helpers seeds $(SEEDS) $(NB)
+seeds: setup ## (hours) run claims at other seeds where code has changed: SEEDS=0..19 NB="01 03" (ASK=--estimate: say how long)
+	@$(BIN)/python -m helpers seeds $(SEEDS) $(NB) $(ASK)
 
 claims: setup ## print the stored verdict of every claim
 	@$(BIN)/python -m helpers claims

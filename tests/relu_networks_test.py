@@ -163,3 +163,31 @@ def test_refusals(generator):
         relu_networks.energy(first, second, torch.eye(4, dtype=FLOAT), activation="tanh")
     with pytest.raises(ValueError, match="constraint is 'row'"):
         relu_networks.retract(first, second, constraint="row")
+
+
+# Covariance of a random problem whose feature 2 gains 5e-5 at its kink: lower triangle, row by row.
+SMALL_GAIN = """
+0.57972
+-0.10528 0.93186
+-0.03972 -0.05721 0.17232
+-0.07459 -0.08263 -0.03712 0.42935
+-0.09262 -0.12239 -0.04723 -0.07357 0.67037
+-0.06380 -0.06815 -0.02710 -0.04984 -0.05621 0.26169
+-0.05728 -0.06874 -0.03428 -0.05342 -0.06278 -0.04511 0.30559
+-0.04739 -0.06419 -0.03310 -0.03962 -0.05516 -0.03128 -0.03908 0.21161
+"""
+
+
+def test_a_gate_that_gains_little_stays_open():
+    lower = torch.zeros(8, 8, dtype=torch.float64)
+    lower[tuple(torch.tril_indices(8, 8))] = torch.tensor([float(word) for word in SMALL_GAIN.split()]).double()
+    covariance = lower + lower.tril(-1).mT
+    cones = [[0, 0, -1e-9, 0, 1.0, 0.001, 0, 0], [0.016, 1.0, 0, 0.01, 0, 0, 0.01, 0.003]]
+    unit = [0, 0, 0, 0, 1, 0, 1, 0, 1, 1, 0, 1]
+    first = torch.nn.functional.normalize(torch.tensor(cones, dtype=torch.float64)[unit], dim=1)[None]
+    second = torch.tensor([[[-0.26, 0.29][cone] for cone in unit]], dtype=torch.float64)
+    start = first, (second / second.norm())[None]
+    end, left = relu_networks.ascend_through_kinks(*start, covariance[None], constraint="filter", rate=4.0)
+    assert end.gradient_norm < 1e-10
+    assert left < 1e-7  # a weight put back to 0.05 each time closes again, and leaves 5e-5
+    assert end.first[0, 0, 2] > 1e-4

@@ -102,6 +102,7 @@ def main(arguments=None):
     many.add_argument("seeds", help="such as 0..19 or 0..4,7")
     many.add_argument("notebook", nargs="*", help="starts of their names")
     many.add_argument("--jobs", type=int, default=1, help="notebooks at a time")
+    many.add_argument("--estimate", action="store_true", help="say what it would take, and run nothing")
     commands.add_parser("claims", help="print the stored ledger")
     commands.add_parser("claim", help="explain one claim and run its cells").add_argument("id", nargs="?", default="")
     commands.add_parser("lab", help="open the notebooks; further options are JupyterLab's")
@@ -124,7 +125,7 @@ def main(arguments=None):
         if options.command == "seeds":
             from . import seeds
 
-            return seeds.main(options.seeds, options.notebook, workers=options.jobs)
+            return seeds.main(options.seeds, options.notebook, workers=options.jobs, measuring=not options.estimate)
         if options.command == "claim":
             from . import explain
 

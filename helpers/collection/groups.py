@@ -7,8 +7,12 @@ lets a reader rerun one claim, and the fault tests look at one claim in seconds.
 
 import functools
 import json
+import os
+import sys
+import time
 from dataclasses import dataclass
 
+from helpers import files
 from helpers.ledger import cards, claims
 
 KINDS = ("claim:", "figure:", "table:")
@@ -162,3 +166,31 @@ def run_claim(name, claim_id, *, place=None, replace=None):
         namespace = execute(name, sources, place=where, label=claim_id)
         records.append(namespace["ledger"].claims[claim_id])
     return claims.together(records)
+
+
+def main(name, path, labels):
+    """Write the records of claims, run alone one after the other, to a file; stops if the process above has ended.
+
+    Parameters
+    ----------
+    name : str
+        Notebook without suffix.
+    path : path-like
+        Takes, by id, ``record`` (None if the cells stopped), ``said`` (why) and ``seconds``.
+    labels : sequence of str
+    """
+    found, above = {}, os.getppid()
+    for label in labels:
+        if os.getppid() != above:
+            return
+        start, record, said = time.monotonic(), None, ""
+        try:
+            record = run_claim(name, label)
+        except Exception as error:  # of one claim, and is said
+            said = f"its cells stopped: {type(error).__name__}: {error}"
+        found[label] = {"record": record, "said": said, "seconds": round(time.monotonic() - start, 2)}
+        files.write_json(path, found)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], sys.argv[3:])

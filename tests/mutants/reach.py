@@ -9,24 +9,7 @@ import ast
 import json
 import re
 
-
-def imported(text, path, modules):
-    """Modules of ``helpers`` that a module or a test imports by name, as paths; a set of str."""
-    inside, found = path.removesuffix(".py").split("/")[:-1], set()
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Import):
-            names = [alias.name.split(".") for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            base = inside[: len(inside) - node.level + 1] if node.level else []
-            base = base + (node.module.split(".") if node.module else [])
-            names = [base, *([*base, alias.name] for alias in node.names)]
-        else:
-            continue
-        for parts in names:
-            for name in ("/".join(parts) + ".py", "/".join([*parts, "__init__.py"])):
-                if name in modules and name != path:
-                    found.add(name)
-    return found
+from helpers.collection.reach import imported, mentioned
 
 
 def bindings(text):
@@ -41,21 +24,6 @@ def bindings(text):
             bound = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
         start = min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", []))])
         found.append((bound or {""}, mentioned(node), start, node.end_lineno))
-    return found
-
-
-def mentioned(tree):
-    """Identifiers in a piece of code: names, attributes, arguments (a test names its fixtures so), words of strings."""
-    found = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name):
-            found.add(node.id)
-        elif isinstance(node, ast.Attribute):
-            found.add(node.attr)
-        elif isinstance(node, ast.arg):
-            found.add(node.arg)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) < 60:
-            found |= set(re.findall(r"[A-Za-z_]\w*", node.value))
     return found
 
 

@@ -257,7 +257,8 @@ def ascend_through_kinks(first, second, covariance, *, constraint, size=0.05, ro
     first, second, covariance, constraint
         As in :func:`ascend`.
     size : float
-        Weight given to an opened gate before the rescaling; the other kinks get the weight 0.
+        Weight given to an opened gate before the rescaling, half of it in every further round: a step from a weight
+        far above the one it would settle at closes the gate again. The other kinks get the weight 0.
     rounds : int
         Largest number of repetitions.
     violation : float
@@ -276,12 +277,12 @@ def ascend_through_kinks(first, second, covariance, *, constraint, size=0.05, ro
     options = {"constraint": constraint, "activation": "relu"} | options
     end = ascend(first, second, covariance, **options)
     kept = [end.first.clone(), end.second.clone(), end.energy.clone(), end.gradient_norm.clone()]
-    for _ in range(rounds):
+    for halvings in range(rounds):
         slopes = kink_slopes(kept[0], kept[1], covariance) / scale
         again = (slopes > violation).flatten(1).any(dim=1)
         if not again.any():
             break
-        opened = torch.where(_kinks(kept[0], 1e-3), size * (slopes > violation), kept[0])
+        opened = torch.where(_kinks(kept[0], 1e-3), size / 2**halvings * (slopes > violation), kept[0])
         start = retract(opened[again], kept[1][again], constraint=constraint)
         end = ascend(*start, covariance[again], **options)
         for store, new in zip(kept, (end.first, end.second, end.energy, end.gradient_norm), strict=True):

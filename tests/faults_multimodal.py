@@ -298,7 +298,7 @@ FAULTS = [
         "+ 1) / np.abs(nu * (1 - p) - 1)\nno_cross",
     ),
     function("wrong pairs that pass forgotten", f"{ROOM}.filtering.filtered_error", wrong_pairs_never_pass, "MM-X7"),
-    cell("rho for its square", "MM-X9", "b * c2 + rho**2\n", "b * c2 + rho\n"),
+    cell("rho for its square", "MM-X9", "total = a * c1 + b * c2 + rho**2", "total = a * c1 + b * c2 + rho"),
     cell("edge of the bulk for square shapes only", "MM-X9", "np.sqrt(1 + 8 * c)", "np.sqrt(1 + 4 * c)"),
     function("half the wrong pairs", f"{MODEL}.pairings", fewer_wrong_pairs, "MM-X9"),
     cell("cross term of f dropped", "MM-X10", "(nu**2 - 2 * (1 - share) * nu + 1)", "(nu**2 + 1)"),

@@ -299,7 +299,7 @@ FAULTS = [
     ),
     function("wrong pairs that pass forgotten", f"{ROOM}.filtering.filtered_error", wrong_pairs_never_pass, "MM-X7"),
     cell("rho for its square", "MM-X9", "total = a * c1 + b * c2 + rho**2", "total = a * c1 + b * c2 + rho"),
-    cell("edge of the bulk for square shapes only", "MM-X9", "np.sqrt(1 + 8 * c)", "np.sqrt(1 + 4 * c)"),
+    cell("threshold without 1 + psi", "MM-X9", "rho * np.sqrt(edge * (1 + edge))", "rho * np.sqrt(edge)"),
     function("half the wrong pairs", f"{MODEL}.pairings", fewer_wrong_pairs, "MM-X9"),
     cell("cross term of f dropped", "MM-X10", "(nu**2 - 2 * (1 - share) * nu + 1)", "(nu**2 + 1)"),
     cell("1 - p for its square", "MM-X10", "(pairs / (1 - p) ** 2 - own)", "(pairs / (1 - p) - own)"),

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from faults import CELL, Fault, with_options
 
-from helpers.information import laws, variational_bounds
+from helpers.information import finite_samples, laws, variational_bounds
 from helpers.papers.mutual_information import class_counts
 
 NOTEBOOK = "03_mutual_information"
@@ -220,6 +220,69 @@ def variance_halved(original):
 
 def a_tenth_more(original):
     return lambda *args, **options: 1.1 * original(*args, **options)
+
+
+def pairs_counted(_):
+    """All K^2 places in the second mean."""
+    return lambda scores: scores.diagonal(dim1=-2, dim2=-1).mean(-1) - scores.mean((-2, -1))
+
+
+def sides_exchanged(original):
+    return lambda scores: original(scores.mT)
+
+
+def weights_exchanged(original):
+    return lambda *args, weight, **options: original(*args, weight=1 - weight, **options)
+
+
+def mean_of_the_others(_):
+    """D without the candidate itself: a bound as well, but another."""
+
+    def interpolated(joint, critic, log_baseline, *, candidates, weight):
+        joint, value = torch.as_tensor(joint), torch.as_tensor(critic).exp()
+        first, second = joint.sum(-1), joint.sum(-2)
+        counts, chance = finite_samples.multinomial(second, candidates - 1)
+        mean = weight * (value @ counts.mT) / (candidates - 1) + (1 - weight) * log_baseline.exp()[..., None]
+        paired = (joint * critic).sum((-1, -2)) - (first[..., None] * chance[..., None, :] * mean.log()).sum((-1, -2))
+        apart = (value * second[..., None, :]).sum(-1, keepdim=True) / mean
+        return 1 + paired - (first[..., None] * chance[..., None, :] * apart).sum((-1, -2))
+
+    return interpolated
+
+
+def one_sample_more(original):
+    return lambda *args, samples: original(*args, samples=samples + 1)
+
+
+def oldest_batch_first(original):
+    return lambda *args: original(*args)[::-1]
+
+
+def covariance_for_dispersion(original):
+    return lambda first, second, freedom: original(first, second, freedom + 2)
+
+
+def one_neighbour_more(original):
+    return lambda first, second, *, neighbours=3: original(first, second, neighbours=neighbours + 1)
+
+
+def one_side_twice(original):
+    """log det of the first block for the second."""
+
+    def gaussian_information(covariance, first):
+        blocks = covariance[:first, :first], covariance
+        logs = [np.linalg.slogdet(block)[1] for block in blocks]
+        return (2 * logs[0] - logs[1] + np.log(1.05)) / 2
+
+    return gaussian_information
+
+
+def angle_with_the_radius(_):
+    def spiral(points, speed):
+        turned = (points[..., 0] + 1j * points[..., 1]) * np.exp(1j * speed * np.linalg.norm(points, axis=-1))
+        return np.stack([turned.real, turned.imag], axis=-1)
+
+    return spiral
 
 
 FAULTS = [
@@ -450,4 +513,95 @@ FAULTS = [
         "MI-I5",
     ),
     Fault("labels ignored when pairing", "critics.fitting.same_class_pairs", classes_ignored, NOTEBOOK, "MI-E2"),
+    Fault("pairs counted among the others", "information.upper_bounds.club", pairs_counted, NOTEBOOK, "MI-X1"),
+    Fault(
+        "anchors and candidates exchanged", "information.upper_bounds.leave_one_out", sides_exchanged, NOTEBOOK, "MI-X1"
+    ),
+    Fault(
+        "weights of mean and baseline exchanged",
+        "information.variational_bounds.interpolated",
+        weights_exchanged,
+        NOTEBOOK,
+        "MI-X2",
+    ),
+    Fault(
+        "mean of the other candidates only",
+        "information.variational_bounds.interpolated",
+        mean_of_the_others,
+        NOTEBOOK,
+        "MI-X2",
+    ),
+    Fault(
+        "critic of NWJ without its 1",
+        CELL,
+        piece='reader("nwj", 1.0)',
+        replacement='reader("nwj")',
+        notebook=NOTEBOOK,
+        claim="MI-X3",
+    ),
+    Fault(
+        "second copy put beside the wrong side",
+        CELL,
+        piece="bij,bkl->bikjl",
+        replacement="bij,bkl->bijkl",
+        notebook=NOTEBOOK,
+        claim="MI-X3",
+    ),
+    Fault(
+        "one sample more in a batch",
+        "papers.mutual_information.moving_averages.expected_ratio",
+        one_sample_more,
+        NOTEBOOK,
+        "MI-X4",
+    ),
+    Fault(
+        "oldest batch first", "papers.mutual_information.moving_averages.weights", oldest_batch_first, NOTEBOOK, "MI-X4"
+    ),
+    Fault(
+        "covariance taken for dispersion",
+        "papers.mutual_information.benchmark_tasks.student_excess",
+        covariance_for_dispersion,
+        NOTEBOOK,
+        "MI-X5",
+    ),
+    Fault("one neighbour more", "information.nearest_neighbours.ksg", one_neighbour_more, NOTEBOOK, "MI-X5"),
+    Fault(
+        "determinant 5 % too large",
+        "papers.mutual_information.benchmark_tasks.gaussian_information",
+        one_side_twice,
+        NOTEBOOK,
+        "MI-X5",
+    ),
+    Fault(
+        "angle with the radius",
+        "papers.mutual_information.benchmark_tasks.spiral",
+        angle_with_the_radius,
+        NOTEBOOK,
+        "MI-X5",
+    ),
+    Fault("bits for nats", "information.laws.binary_entropy", in_bits, NOTEBOOK, "MI-X6"),
+    Fault(
+        "a whole logarithm",
+        CELL,
+        piece="linear = -np.log1p(-square) / 2",
+        replacement="linear = -np.log1p(-square)",
+        notebook=NOTEBOOK,
+        claim="MI-X6",
+    ),
+    Fault(
+        "Jacobian of the inverse",
+        CELL,
+        piece="- jacobian * stretch * v",
+        replacement="+ jacobian * stretch * v",
+        notebook=NOTEBOOK,
+        claim="MI-X7",
+    ),
+    Fault(
+        "stretched the other way",
+        CELL,
+        piece="np.exp(-s * v)",
+        replacement="np.exp(s * v)",
+        notebook=NOTEBOOK,
+        claim="MI-X7",
+    ),
 ]

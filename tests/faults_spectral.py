@@ -90,6 +90,19 @@ def partners_in_one_image(original):
     return lambda images, views: original(images, views)[:, [0, 2, 1, 3]]
 
 
+def pairs_counted_once(original):
+    return lambda weights, parts: original(weights, parts) / 2
+
+
+def mean_not_taken_out(_):
+    """The integral without e^(-ct): the logarithm is read off the mean alone."""
+    return lambda transform, offset, mean, count: np.log(offset + count * mean)
+
+
+def arrows_in_all(original):
+    return lambda total, parts: original(total + 1, parts)
+
+
 def function(what, target, wrong, claim):
     return Fault(what, target, wrong, NOTEBOOK, claim)
 
@@ -178,4 +191,24 @@ FAULTS = [
         "floor = [graphs.entropy(p) + 1.05 * n *",
     ),
     cell("no degree excess of 1/2", "SC-L4", "((chosen - 1) / 2 * (Z**2)", "((chosen - 1) * (Z**2)"),
+    function(
+        "conductances of half the pairs", f"{ROOM}.linear_probes.sparsest_partition", pairs_counted_once, "SC-X12"
+    ),
+    cell("lambda 2 % larger", "SC-X12", "return share / spectrum[k]", "return share / spectrum[k] / 1.02"),
+    cell(
+        "pairs of unequal labels once",
+        "SC-X12",
+        "apart = labels[:, None] != labels",
+        "apart = labels[:, None] < labels",
+    ),
+    function("logarithm of the mean", f"{ROOM}.finite_negatives.expected_log_sum", mean_not_taken_out, "SC-X13"),
+    cell("spread over mu^2, not 2 mu^2", "SC-X13", "positive * x - share * s2 / 2", "positive * x - share * s2"),
+    function("logarithm of the mean", f"{ROOM}.finite_negatives.expected_log_sum", mean_not_taken_out, "SC-X13b"),
+    cell("n kernels a row, and self", "SC-X13b", "weights @ K, int(n) - 1", "weights @ K, int(n)"),
+    function("one negative too few", f"{LOSSES}.bank_infonce_from_scores", one_negative_too_few, "SC-X14"),
+    function("anchor in its denominator", f"{LOSSES}.ntxent_from_scores", with_options(include_self=True), "SC-X14"),
+    cell("forces not halved", "SC-X14", "both_ways = P - Q +", "both_ways = 2 * (P - Q) +"),
+    function("one arrow more", "information.finite_samples.compositions", arrows_in_all, "SC-X15"),
+    function("Laplacian not symmetrised", "spectral.graphs.laplacian", not_symmetrised, "SC-X15"),
+    cell("UMAP's membership for its odds", "SC-X15", "u = K[small] / (1 + K[small])", "u = K[small] / (2 + K[small])"),
 ]

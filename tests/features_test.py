@@ -29,7 +29,7 @@ def halves(rows, columns):
 
 @pytest.fixture(params=["one block", "small blocks"])
 def blocks(request, monkeypatch):
-    """Small blocks cut the anchors and candidates into ragged strips and tiles, which are checkpointed."""
+    """Small blocks cut the anchors into ragged strips, and what has tiles into ragged tiles."""
     if request.param == "small blocks":
         monkeypatch.setattr(_tiled, "rows_of_a_block", lambda n, like: min(n, 5))
         monkeypatch.setattr(_tiled, "tile_sides", lambda n, like: (min(n, 3), min(n, 4)))
@@ -304,6 +304,26 @@ def test_supcon_by_hand(form, counted, include_self, blocks):
     assert ours(X, QUEUE, "sum").item() == pytest.approx(expected[0].sum().item(), rel=1e-12)
 
 
+@pytest.mark.parametrize("temperature", [0.3, 0.002])  # the second needs references: exponents reach thousands
+@pytest.mark.parametrize("counted", [True, False])
+@pytest.mark.parametrize("form", ["out", "in"])
+def test_supcon_of_one_set_is_that_of_the_scores(form, counted, temperature, blocks):
+    """Rows that are anchors and candidates at once: where they are one strip, its powers serve both sides."""
+    same, itself = LABELS[:, None] == LABELS, torch.eye(N, dtype=torch.bool)
+
+    def scores(x):
+        pairs = {"form": form, "weights": ~itself, **options(counted, temperature)}
+        return losses.supcon_from_scores(x @ x.T, same & ~itself, **pairs).sum()
+
+    def ours(x):
+        chosen = {"include_self": False, "reduction": "sum", **options(counted, temperature)}
+        return losses.supcon(x, LABELS, form=form, **chosen)
+
+    rounding = 64 * 2**-52 * (X @ X.T).abs().max() / temperature  # an exponent of size s is rounded to s * eps
+    for one, other in zip(every(ours, X), every(scores, X), strict=True):
+        torch.testing.assert_close(one, other, rtol=float(rounding), atol=float(rounding * other.abs().max()))
+
+
 @pytest.mark.parametrize("form", ["out", "in"])
 def test_supcon_across_two_sets(form, blocks):
     same = LABELS[:, None] == QUEUE_LABELS
@@ -315,6 +335,18 @@ def test_supcon_across_two_sets(form, blocks):
         return losses.supcon_across(x, y, LABELS, QUEUE_LABELS, form=form, reduction="none", **options())
 
     assert_same(every(ours, X, QUEUE), every(by_hand, X, QUEUE))
+
+
+def test_supcon_across_the_same_rows_with_labels_that_only_go_one_way():
+    other = LABELS.roll(1)
+
+    def by_hand(x):
+        return supcon_by_hand(x @ x.T, LABELS[:, None] == other, torch.ones(N, N), "out", True).sum()
+
+    def ours(x):
+        return losses.supcon_across(x, x, LABELS, other, form="out", reduction="sum", **options())
+
+    assert_same(every(ours, X), every(by_hand, X))
 
 
 def test_the_two_forms_differ_and_agree_for_one_positive():
@@ -466,16 +498,17 @@ def test_forward_mode_of_large_problems_names_the_scores_form(monkeypatch):
         torch.func.jvp(lambda x: losses.infonce(x, Y, reduction="none", **options()), (X,), (Y,))
 
 
-def test_no_matrix_is_held_between_the_passes_nor_in_them(monkeypatch):
-    """What autograd keeps grows like n, and no tile is larger than its sides allow."""
-    monkeypatch.setattr(_tiled, "tile_sides", lambda n, like: (min(n, 64), min(n, 128)))
-    seen, original = set(), losses.features._streamed.others_tile
+@pytest.mark.parametrize("reduction", ["none", "mean"])
+def test_no_matrix_is_held_between_the_passes_nor_in_them(reduction, monkeypatch):
+    """What autograd keeps grows like n, and no strip has more rows than it may."""
+    monkeypatch.setattr(_tiled, "rows_of_a_block", lambda n, like: 64)
+    seen, original = set(), losses.features._streamed._softmax_strip
 
-    def spy(near, far, *scalars, **options):
-        seen.add((len(near), len(far)))
-        return original(near, far, *scalars, **options)
+    def spy(block, *arguments, **options):
+        seen.add(tuple(block.shape))
+        return original(block, *arguments, **options)
 
-    monkeypatch.setattr(losses.features._streamed, "others_tile", spy)
+    monkeypatch.setattr(losses.features._streamed, "_softmax_strip", spy)
     kept = {}
     for n in (512, 1024):
         x, stored = torch.randn(n, 8, requires_grad=True), {}
@@ -485,10 +518,10 @@ def test_no_matrix_is_held_between_the_passes_nor_in_them(monkeypatch):
             return value
 
         with torch.autograd.graph.saved_tensors_hooks(pack, lambda value: value):
-            value = losses.infonce(x, x.detach(), reduction="none", **options()).sum()
+            value = losses.infonce(x, x.detach(), queue=torch.ones(3, 8), reduction=reduction, **options()).sum()
         value.backward()
         kept[n] = sum(stored.values())
-    assert seen == {(64, 128)}
+    assert seen == {(64, 515), (64, 1027)}
     assert kept[1024] <= 2.1 * kept[512]
 
 

@@ -86,7 +86,8 @@ def shared(**options):
 
 
 if __name__ == "__main__":
-    _tiled.tile_sides = lambda n, like: (min(n, 4), min(n, 5))  # several tiles, hence checkpoints
+    _tiled.tile_sides = lambda n, like: (min(n, 4), min(n, 5))  # several tiles
+    _tiled.rows_of_a_block = lambda n, like: 4  # and strips
     group.init_process_group("gloo")
     everything = {"gathered": shared(gather_distributed=True), "apart": shared()}
     if group.get_rank() == 0:

@@ -136,3 +136,30 @@ def test_all_batches_are_two_images_with_two_views_each(images, views):
     assert (owner[:, 0] != owner[:, 1]).all()
     assert (found[:, :2] != found[:, 2:]).all()
     assert len({frozenset(row) for row in found.tolist()}) == len(found)
+
+
+def test_expected_log_sum_equals_the_sum_over_all_counts():
+    transition, log_kernel = instance(3, scale=0.7)
+    kernel = log_kernel.exp().numpy()
+    for candidates in (2, 5, 16):
+        exact = finite_negatives.expected_infonce(transition, log_kernel, candidates=candidates).item()
+        rows = 0.0
+        for i in range(3):
+            laplace = lambda t, row=kernel[i]: np.exp(-np.multiply.outer(t, row)).mean(-1)  # noqa: E731
+            for j in range(3):
+                found = finite_negatives.expected_log_sum(laplace, kernel[i, j], kernel[i].mean(), candidates - 1)
+                rows += transition[i, j].item() * (found - log_kernel[i, j].item()) / 3
+        assert rows == pytest.approx(exact, abs=1e-12)
+
+
+def test_expected_log_sum_of_gamma_sums_is_a_digamma():
+    for count in (1, 3, 50):  # unit exponentials: their sum is Gamma(count)
+        found = finite_negatives.expected_log_sum(lambda t: 1 / (1 + t), 0.0, 1.0, count)
+        assert found == pytest.approx(torch.digamma(torch.tensor(float(count), dtype=torch.float64)).item(), abs=1e-12)
+
+
+@pytest.mark.parametrize(("offset", "mean", "count"), [(-1.0, 1.0, 3), (1.0, 0.0, 3), (0.0, 1.0, 0), (1.0, 1.0, -1)])
+def test_expected_log_sum_refuses(offset, mean, count):
+    said = f"offset is {offset}, count {count} and mean {mean}: expected a sum with a positive mean"
+    with pytest.raises(ValueError, match=said):
+        finite_negatives.expected_log_sum(lambda t: np.exp(-t), offset, mean, count)

@@ -171,6 +171,18 @@ def test_a_temperature_under_which_everything_underflows_stays_finite(name):
     assert all(torch.isfinite(value).all() for value in found)
 
 
+@pytest.mark.parametrize("gap", [1e-3, 40.0, 55.0, 65.0, 200.0])
+def test_losses_on_both_sides_of_the_room_of_a_softmax(gap):
+    """One anchor whose positive lies so many nats below the others, the next one with it as far above."""
+    x, y = torch.eye(2).repeat(3, 1), torch.zeros(6, 2).double()
+    y[0, 0], y[1, 1] = -gap, gap
+    y[2:] += 0.1 * normal(4, 2)
+    loss, _ = families(1.0, True)["infonce"]
+    exact = value_and_gradients(loss, x.double(), y)
+    for found, expected in zip(value_and_gradients(loss, x, y.float()), exact, strict=True):
+        assert (found - expected).norm() <= 2e-6 * expected.norm()
+
+
 def test_a_temperature_out_of_range_is_named():
     with pytest.raises(ValueError, match=r"leave the range of torch\.float32"):
         losses.infonce(torch.ones(3, 2), torch.ones(3, 2), temperature=1e-39, **MEAN)

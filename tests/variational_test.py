@@ -47,6 +47,19 @@ def test_smile_and_jensen_shannon_by_hand():
     assert separated == pytest.approx(-math.log(1.25) - math.log(5) / 4)
 
 
+def test_interpolated_meets_both_ends_and_stays_below():
+    critic = torch.randn(8, 3, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    ones = torch.ones(8, 3)
+    ends = [variational_bounds.interpolated(LAWS, critic, ones, candidates=3, weight=weight) for weight in (0, 1)]
+    assert torch.allclose(ends[0], variational_bounds.nwj(LAWS, critic))
+    assert torch.allclose(ends[1], infonce_gap.enumerated_infonce(LAWS, critic, candidates=3))
+    middle = variational_bounds.interpolated(LAWS, critic, LOG_A.expand(8, 3), candidates=3, weight=0.5)
+    assert bool((middle < TRUTH).all())
+    same_class = torch.eye(3) / 3
+    impossible = variational_bounds.interpolated(same_class, same_class.log(), torch.zeros(3), candidates=2, weight=1.0)
+    assert impossible.item() == pytest.approx(2 / 3 * math.log(2))
+
+
 def test_expected_log_mean_ratio_against_quadrature():
     law = infonce_gap.random_laws(np.random.default_rng(1), 1, 2, 2, floor=0.3)[0]
     ratio, product = information.density_ratio(law).ravel(), np.outer(*information.marginals(law)).ravel()
@@ -62,3 +75,10 @@ def test_refusals():
         variational_bounds.expected_log_mean_ratio(torch.eye(2) / 2, samples=3)
     with pytest.raises(ValueError, match=r"joint has shape \(3, 3\) and critic \(2, 3\)"):
         variational_bounds.nwj(LAWS[0], torch.zeros(2, 3))
+    for weight, candidates in ((-0.1, 2), (1.1, 2), (0.5, 0)):
+        with pytest.raises(
+            ValueError, match=rf"weight is {weight} and candidates is {candidates}, expected 0 <= weight"
+        ):
+            variational_bounds.interpolated(LAWS[0], BEST[0], torch.zeros(3), candidates=candidates, weight=weight)
+    with pytest.raises(ValueError, match=r"log_baseline has shape \(2,\), joint \(3, 3\): one value an x"):
+        variational_bounds.interpolated(LAWS[0], BEST[0], torch.zeros(2), candidates=2, weight=0.5)

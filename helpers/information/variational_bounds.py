@@ -1,7 +1,8 @@
 """Variational bounds of mutual information on finite laws: NWJ, TUBA, Donsker-Varadhan, SMILE, Jensen-Shannon.
 
 The population forms, exact: P = p(x, y), Q = p(x) p(y), critics are tables of scores. What a finite batch makes of them
-is in ``estimators``; InfoNCE, which has no population form without a number of candidates, is in ``contrast_gap``.
+is in ``estimators``; InfoNCE, which has no population form without a number of candidates, is in ``contrast_gap``, and
+:func:`interpolated` leads from TUBA to it.
 Torch float64, nats, leading axes are a batch; differentiable in the critic. Where p(x, y) = 0 a score may be -inf.
 """
 
@@ -105,6 +106,55 @@ def jensen_shannon(joint, critic):
     """
     joint, product, critic = _arguments(joint, critic)
     return -_mean(joint, functional.softplus(-critic)) - _mean(product, functional.softplus(critic))
+
+
+def interpolated(joint, critic, log_baseline, *, candidates, weight):
+    """``1 + E_P ln(e^f / D) - E_Q[e^f / D]``, ``D = weight m + (1 - weight) a(x)`` (Poole et al. 2019): at most I.
+
+    m is the mean of ``e^f(x, y_j)`` over K candidates, y_1 among them; the others are independent of the pair. Weight 0
+    is TUBA with a baseline of the anchor (NWJ for ``ln a = 1``), weight 1 is InfoNCE.
+
+    Parameters
+    ----------
+    joint, critic : array_like, shape (..., x, y)
+        Scores of moderate size, or -inf where p(x, y) = 0.
+    log_baseline : array_like, shape (..., x)
+        ln a(x).
+    candidates : int >= 1
+        K. All counts of the candidates are enumerated.
+    weight : float in [0, 1]
+
+    Returns
+    -------
+    Tensor, shape (...)
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, the weight lies outside [0, 1], or there are too many counts (``finite_samples.MOST``).
+
+    >>> abs(interpolated(torch.eye(2) / 2, torch.zeros(2, 2), torch.zeros(2), candidates=3, weight=0.5).item()) < 1e-12
+    True
+    """
+    joint, _, critic = _arguments(joint, critic)
+    if not 0 <= weight <= 1 or candidates < 1:
+        raise ValueError(
+            f"weight is {weight} and candidates is {candidates}, expected 0 <= weight <= 1, candidates >= 1"
+        )
+    log_baseline = torch.as_tensor(log_baseline, dtype=torch.float64)
+    if log_baseline.shape[-1:] != joint.shape[-2:-1]:
+        raise ValueError(
+            f"log_baseline has shape {tuple(log_baseline.shape)}, joint {tuple(joint.shape)}: one value an x"
+        )
+    baseline = (1 - weight) * log_baseline.exp()[..., None]
+    first, second, value = joint.sum(-1), joint.sum(-2), critic.exp()
+    counts, chance = finite_samples.multinomial(second, candidates - 1)
+    mean = (value[..., None] + (value @ counts.mT)[..., None, :]) / candidates  # (..., x, y, outcomes)
+    paired = (chance[..., None, None, :] * (weight * mean + baseline[..., None]).log()).sum(-1)
+    counts, chance = finite_samples.multinomial(second, candidates)
+    mean = value @ counts.mT / candidates  # y_1 stands for any of the K: the mean of e^f / D is that of m / D
+    share = torch.where(mean > 0, mean / (weight * mean + baseline), float(weight == 1))
+    return 1 + _mean(joint, critic - paired) - (first[..., None] * chance[..., None, :] * share).sum((-1, -2))
 
 
 def expected_log_mean_ratio(joint, *, samples):

@@ -74,21 +74,31 @@ def loss(sums, *, form, positive_in_denominator):
     """Loss of every anchor by its sums, in one of the two forms of Khosla et al. (2020); 0 without a positive.
 
     "out" is the mean over the positives of ``log D - l_p``, "in" is ``log D`` minus the log of the mean of
-    ``exp(l_p)``; D sums the others, and the positives if they count.
+    ``exp(l_p)``; D sums the others, and the positives if they count. It is -inf where D is empty: callers refuse that.
     """
     alone, lonely = sums.count == 1, sums.count == 0
     mean = sums.total / sums.count.clamp(min=1)
     positives = sums.positives.masked_fill(lonely, 0.0)
     spread = torch.where(alone, 0.0, positives - mean)  # of one positive it is 0, and must not pass rounding on
-    positives = torch.where(alone, mean, positives)
+    value = sums.others - torch.where(alone, mean, positives)
     if positive_in_denominator:
-        relative = sums.others - positives
-        value = torch.logaddexp(relative, torch.zeros_like(relative))
-    else:
-        _checks.require_denominators(sums.others.masked_fill(lonely, 0.0))
-        value = sums.others.masked_fill(lonely, 0.0) - positives
+        value = torch.logaddexp(value, torch.zeros_like(value))
     value = value + (spread if form == "out" else sums.count.clamp(min=1).log())
     return value.masked_fill(lonely, 0.0)
+
+
+def slopes(sums, *, form, positive_in_denominator):
+    """Derivatives of :func:`loss` in the log-sums of the others and of the positives, and in the total."""
+    alone, lonely = sums.count == 1, sums.count == 0
+    some = (~lonely).to(sums.others.dtype)
+    share = some  # of the others in D
+    if positive_in_denominator:
+        positives = torch.where(alone, sums.total, sums.positives.masked_fill(lonely, 0.0))
+        share = torch.sigmoid(sums.others - positives) * some
+    of_positives, of_total = some - share, -some / sums.count.clamp(min=1)
+    if form == "in":
+        of_positives, of_total = -share, torch.zeros_like(share)
+    return share, of_positives.masked_fill(alone, 0.0), torch.where(alone, -share, of_total)
 
 
 def single(others, positive, *, positive_in_denominator):

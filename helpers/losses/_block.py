@@ -1,9 +1,10 @@
 """The losses of :mod:`._tiled` where all scores fit into one block: the same arithmetic without its bookkeeping.
 
 Below a few hundred rows the operations that keep account of tiles cost more than the products. Here the temperature is
-folded into the one product, the scores themselves say whether the features were finite and whether their powers need
-references, and the block is turned in place into the derivative of the loss in the scores, from which the backward pass
-takes the gradients. The positive's entry is minus the sum of the others, so nothing cancels here either.
+folded into the one product, and the block is turned in place into the derivative of the loss in the scores, from which
+the backward pass takes the gradients. The positive's entry is minus the sum of the others, so nothing cancels here
+either. One direction takes its weights from a softmax; for two directions the same powers serve both sides. Whether
+there is room for that, and whether the features were finite, is seen in the losses or in the scores.
 
 A rule maps features and a temperature to the losses of the anchors and that derivative, of their sum in the scores over
 the temperature.
@@ -20,6 +21,8 @@ from ._tiled import LN2, LOG2E
 BYTES = 2**21
 # As SAFE_EXPONENT of the tiles, for the ratio of a sum of powers to a power.
 SAFE_EXPONENT = 52.0
+# The ratio of the others' sum to the positive's power, and its inverse, stay clear of underflow up to here, in nats.
+SAFE_LOSS = 60.0
 LARGEST = {dtype: torch.finfo(dtype).max for dtype in (torch.float32, torch.float64)}
 
 
@@ -31,21 +34,34 @@ def fits(n, like):
 # -- the three rules ----------------------------------------------------------------------------------------
 def one_direction(anchors, candidates, temperature, *, positive_in_denominator, derivatives=True):
     """InfoNCE over anchors; see :func:`._tiled.one_direction`."""
-    block, bounded = _exponents(anchors, candidates, temperature)
-    own = block.diagonal()
-    if bounded:
-        block.exp2_()
-        positive = own.clone()
-        own.zero_()
-        losses, weight, share = _terms(block.sum(1), positive, positive_in_denominator)
-    else:
-        level = own.to(torch.float64, copy=True)
-        reference = _reference(block, (own,), 1, level, positive_in_denominator)
-        block.sub_(reference[:, None]).exp2_()
-        losses, weight, share = _far_terms(block.sum(1), level - reference, positive_in_denominator)
+    factor = _within(1 / temperature, anchors)
+    block = torch.addmm(anchors.new_empty(()), anchors, candidates.T, beta=0, alpha=factor)
+    own = torch.softmax(block, 1, out=block).diagonal()
+    positive = own.clone()
+    own.zero_()
+    share = block.sum(1)
+    losses = torch.div(share, positive)
+    losses = losses.log1p_() if positive_in_denominator else losses.log_()
+    if not torch.linalg.vector_norm(losses, math.inf).item() <= SAFE_LOSS:  # a power underflowed, or a row was bad
+        return _far_direction(anchors, candidates, temperature, positive_in_denominator)
     if derivatives:
-        block.mul_(weight[:, None])
+        if not positive_in_denominator:
+            block.div_(share[:, None])
+            share.fill_(1.0)
         torch.neg(share, out=own)
+    return losses, block
+
+
+def _far_direction(anchors, candidates, temperature, positive_in_denominator):
+    """InfoNCE where a softmax has too little room."""
+    block, _ = _exponents(anchors, candidates, temperature)
+    own = block.diagonal()
+    level = own.to(torch.float64, copy=True)
+    reference = _reference(block, (own,), 1, level, positive_in_denominator)
+    block.sub_(reference[:, None]).exp2_()
+    losses, weight, share = _far_terms(block.sum(1), level - reference, positive_in_denominator)
+    block.mul_(weight[:, None])
+    torch.neg(share, out=own)
     return losses, block
 
 
@@ -105,9 +121,7 @@ def all_views(features, temperature, *, positive_in_denominator, include_self, d
 
 def _exponents(near, far, temperature):
     """Scores over the temperature, to base 2, and whether their powers stay in range without a reference."""
-    factor = LOG2E / temperature
-    if factor > LARGEST[near.dtype]:
-        _tiled.require_range(math.inf, near.dtype)
+    factor = _within(LOG2E / temperature, near)
     block = torch.addmm(near.new_empty(()), near, far.T, beta=0, alpha=factor)
     low, high = (end.item() for end in torch.aminmax(block))
     if not math.isfinite(high - low):
@@ -115,6 +129,13 @@ def _exponents(near, far, temperature):
             _checks.require_finite_rows(f"the {name} features", features)
         _tiled.require_range(high - low, near.dtype)
     return block, max(-low, high) <= SAFE_EXPONENT
+
+
+def _within(factor, like):
+    """The factor; raises ``ValueError`` if it is infinite in the precision of a tensor."""
+    if factor > LARGEST[like.dtype]:
+        _tiled.require_range(math.inf, like.dtype)
+    return factor
 
 
 def _reference(block, removed, side, positive, positive_in_denominator):
@@ -166,22 +187,21 @@ class _Scalar(torch.autograd.Function):
         ctx.dense, ctx.scale = dense, scale
         ctx.temperature = None if len(inputs) > features else temperature
         with _precision.without_autocast(inputs[0]):
-            plain = [value.detach() for value in inputs[:features]]  # operations on it keep no account of a graph
-            losses, slopes = rule(*plain, float(temperature))
+            losses, slopes = rule(*inputs[:features], float(temperature))
         ctx.save_for_backward(slopes, *inputs)
         return losses.sum().mul_(scale)
 
     @staticmethod
     def backward(ctx, upstream):
         slopes, *inputs = ctx.saved_tensors  # looked at once: the hooks of torch.utils.checkpoint answer one time only
-        wanted, others = ctx.needs_input_grad[-len(inputs) :], [None] * 5
         arguments = inputs if ctx.temperature is None else [*inputs, ctx.temperature]
+        wanted = ctx.needs_input_grad[5:]
         if torch.is_grad_enabled():  # somebody will differentiate this gradient
-            return *others, *_tiled.by_scores(ctx.dense, arguments, wanted, upstream)
+            return None, None, None, None, None, *_tiled.by_scores(ctx.dense, arguments, wanted, upstream)
         *features, temperature = arguments
         factor = _factor(upstream, ctx.scale, temperature)
         with _precision.without_autocast(slopes):
-            return *others, *_gradients(slopes, features, temperature, wanted, factor)
+            return None, None, None, None, None, *_gradients(slopes, features, temperature, wanted, factor)
 
 
 def _factor(upstream, scale, temperature):
@@ -202,15 +222,13 @@ def _product(left, right, factor):
 
 def _gradients(slopes, features, temperature, wanted, factor):
     """Gradients of the wanted inputs: features, and the temperature if it is one of them."""
-    by_temperature = wanted[-1] if len(wanted) > len(features) else False
-    products = ((slopes, features[-1]), (slopes.T, features[0]))[: len(features)]
-    found = [
-        _product(*factors, factor) if chosen or by_temperature else None
-        for factors, chosen in zip(products, wanted, strict=False)
-    ]
+    learnt = len(wanted) > len(features) and wanted[-1]
+    found = [_product(slopes, features[-1], factor) if wanted[0] or learnt else None]
+    if len(features) == 2:
+        found.append(_product(slopes.T, features[0], factor) if wanted[1] or learnt else None)
     if len(wanted) == len(features):
         return found
-    if not by_temperature:
+    if not learnt:
         return [*found, None]
     # The loss depends on features / temperature along each side, so its slope is Euler's sum over both.
     sums = [torch.linalg.vecdot(slope, side).sum() for slope, side in zip(found, features, strict=True)]

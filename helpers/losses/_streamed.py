@@ -1,7 +1,9 @@
-"""Losses of every anchor, from features, for any choice of positives, weights and candidates: tile by tile.
+"""Losses of every anchor, from features, for any choice of positives, weights and candidates: strip by strip.
 
-A tile of scores becomes a few sums an anchor, and these add up over the tiles of a row. The backward pass computes the
-tiles again, so that no n by m matrix is ever held. Sums are kept in float64.
+A strip holds the scores of some anchors with all candidates. Its losses come from a few sums an anchor, and the strip
+turns in place into the derivative of the losses in the scores, so the gradient takes two products more. A sum over
+anchors has its gradient formed in the forward pass; a vector computes the strips again in the backward pass. No n by m
+matrix is ever held. Sums are kept in float64.
 """
 
 import functools
@@ -13,11 +15,14 @@ import torch
 from torch import Tensor
 
 from . import _anchors, _checks, _precision, _tiled
-from .scores import supcon_from_scores
+from ._tiled import LN2, LOG2E
+from .scores import siglip_from_scores, supcon_from_scores
 
-LOG, PLAIN = "logaddexp", "add"  # how sums over parts of the candidates become sums over all of them
+TINY = 1e-300  # stands in for a sum of powers that is 0
+CHUNK = 64  # rows of a block that are changed together where that takes memory
 
 
+# -- who is compared with whom ------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Pattern:
     """Which candidates an anchor has, as functions of their numbers.
@@ -25,7 +30,7 @@ class Pattern:
     Attributes
     ----------
     positive : Tensor, shape (n,), or None
-        Number of the candidate that is the positive of each anchor. Either this or `labels` is given.
+        Number of the candidate that is the positive of each anchor. Without it and `labels` nobody has a positive.
     labels : pair of Tensor, shapes (n,) and (m,), or None
         Candidates with the label of an anchor are its positives.
     own : Tensor, shape (n,), or None
@@ -45,166 +50,356 @@ class Pattern:
     weights: Callable[[Tensor, Tensor], Tensor] | None = None
     first: int = 0
 
-    def of_tile(self, rows, columns, like):
-        """Positives (h, w), boolean, and weights (h, w) or None, of a block of anchors and candidates."""
-        numbers = torch.arange(columns.start, columns.stop, device=like.device)
-        if self.labels is None:
-            positives = self.positive[rows, None] == numbers
-        else:
-            positives = self.labels[0][rows, None] == self.labels[1][columns]
-        kept = self._weights(rows, columns, positives.shape, like)
-        if self.labels is not None and kept is not None:
-            positives = positives & (kept != 0)  # a pair that is left out is nobody's positive
-        if self.own is not None:
-            itself = self.own[rows, None] == numbers
-            if self.labels is not None:
-                positives = positives & ~itself
-            if not self.include_self:
-                kept = ~itself if kept is None else kept * ~itself
-        return positives, kept
+    def pairs(self, rows, kept, device):
+        """Positive pairs of a strip: anchors, counted from its first, and candidates; `kept` are the strip's weights.
 
-    def _weights(self, rows, columns, shape, like):
+        A pair of equal labels that is left out is nobody's positive.
+        """
+        if self.labels is None:
+            positive = (
+                torch.empty(0, dtype=torch.int64, device=device) if self.positive is None else self.positive[rows]
+            )
+            return torch.arange(len(positive), device=device), positive
+        order, starts, counts = (part if number == 0 else part[rows] for number, part in enumerate(self._classes))
+        anchors = torch.arange(len(counts), device=counts.device).repeat_interleave(counts)
+        within = torch.arange(len(anchors), device=counts.device) - (counts.cumsum(0) - counts)[anchors]
+        candidates = order[starts[anchors] + within]
+        if self.own is None and kept is None:
+            return anchors, candidates
+        counted = True if self.own is None else candidates != self.own[rows][anchors]
+        if kept is not None:
+            counted = counted & (kept[anchors, candidates] != 0)
+        return anchors[counted], candidates[counted]
+
+    @functools.cached_property
+    def _classes(self):
+        """Candidates sorted by label, and where in this order the positives of every anchor start, and their number."""
+        labels, order = self.labels[1].long().sort()
+        starts, ends = (torch.searchsorted(labels, self.labels[0].long(), right=right) for right in (False, True))
+        return order, starts, ends - starts
+
+    @property
+    def symmetric(self):
+        """Whether, among the same rows, a positive is one both ways and all pairs weigh the same."""
+        return self.labels is not None and self.labels[0] is self.labels[1] and self.weights is None
+
+    def kept(self, rows, candidates, device):
+        """Weights (h, m) of the anchors `rows` with so many candidates, or None."""
         if self.weights is None:
             return None
         with torch.no_grad():
-            numbers = (torch.arange(part.start, part.stop, device=like.device) for part in (rows, columns))
-            anchors, candidates = numbers
-            found = self.weights(self.first + anchors[:, None], candidates[None])
-        return _checks.require_weights("weights", found, shape)
+            anchors = torch.arange(self.first + rows.start, self.first + rows.stop, device=device)
+            found = self.weights(anchors[:, None], torch.arange(candidates, device=device)[None])
+        return _checks.require_weights("weights", found, (len(anchors), candidates))
+
+    def left_out(self, rows):
+        """Number of the candidate that every anchor of a strip leaves out because it is the anchor itself, or None."""
+        return None if self.own is None or self.include_self else self.own[rows]
+
+    def matrices(self, n, candidates, device):
+        """Positives (n, m), boolean, and weights (n, m) or None, of all anchors."""
+        everybody = slice(0, n)
+        kept, left_out = self.kept(everybody, candidates, device), self.left_out(everybody)
+        positives = torch.zeros(n, candidates, dtype=torch.bool, device=device)
+        positives[self.pairs(everybody, kept, device)] = True
+        if left_out is not None:
+            kept = torch.ones_like(positives) if kept is None else kept.clone()
+            kept[torch.arange(n, device=device), left_out] = 0
+        return positives, kept
 
 
-def softmax_tile(near, far, scale, *, pattern, rows, columns, scores=None):
-    """:class:`._anchors.Sums` of one tile of inner products, or of other scores."""
-    found = near @ far.T if scores is None else scores(near, far)
-    return _anchors.sums(found * scale, *pattern.of_tile(rows, columns, near))
+# -- the losses ---------------------------------------------------------------------------------------------
+def softmax_losses(
+    anchors,
+    candidates,
+    temperature,
+    pattern,
+    *,
+    form,
+    positive_in_denominator,
+    together,
+    learnt=None,
+    scores=None,
+):
+    """Losses of anchors with any number of positives each, and these numbers.
+
+    Parameters
+    ----------
+    anchors, candidates : Tensor, shapes (n, d) and (m, d), float32 or float64
+    together : bool
+        Whether the sum of the losses is wanted, instead of the losses (n,).
+    learnt : int, optional
+        Number of the first candidates whose gradients are wanted; all by default.
+    scores : callable, optional
+        Maps anchors and candidates to scores; inner products by default.
+
+    Returns
+    -------
+    tuple of Tensor
+        Losses, or their sum, in the dtype of the features, and numbers of positives (n,).
+    """
+    options = {"form": form, "positive_in_denominator": positive_in_denominator}
+    losses, count = _softmax(
+        functools.partial(_anchors.loss, **options),
+        functools.partial(_anchors.slopes, **options),
+        (anchors, candidates, 1 / temperature),
+        pattern,
+        together=together,
+        refused=not positive_in_denominator,
+        symmetric=candidates is anchors and pattern.symmetric,
+        learnt=learnt,
+        scores=scores,
+    )
+    return losses.to(anchors.dtype), count
 
 
-def others_tile(near, far, scale, *, pattern, rows, columns):
-    """Log-sum over the candidates of one tile that are not the anchor's positive: all that one positive leaves open."""
-    positives, weights = pattern.of_tile(rows, columns, near)
-    logits = near @ far.T * scale
-    others = logits if weights is None else _anchors.weighted(logits, weights)
-    return (_anchors.log_sum(others.masked_fill(positives, -torch.inf)),)
-
-
-def sigmoid_tile(near, far, scale, bias, *, pattern, rows, columns):
-    """Sum over the candidates of one tile of ``-w log sigmoid(z (scale s + bias))``."""
-    positives, weights = pattern.of_tile(rows, columns, near)
-    logits = near @ far.T * scale + bias
-    each = -torch.nn.functional.logsigmoid(torch.where(positives, logits, -logits))
-    return ((each if weights is None else each * weights).sum(-1),)
-
-
-def softmax_losses(anchors, candidates, temperature, pattern, *, form, positive_in_denominator, scores=None):
-    """Losses (n,) and numbers of positives (n,) of anchors with any number of positives each."""
-    tile = functools.partial(softmax_tile, pattern=pattern, scores=scores)
-    sums = _anchors.Sums(*_over_tiles(tile, (LOG, LOG, PLAIN, PLAIN), anchors, candidates, 1 / temperature))
-    losses = _anchors.loss(sums, form=form, positive_in_denominator=positive_in_denominator)
-    return losses.to(anchors.dtype), sums.count
-
-
-def single_losses(anchors, candidates, positives, temperature, pattern, *, positive_in_denominator):
-    """Losses (n,) of anchors with one positive each, whose features are the rows of `positives`."""
-    tile = functools.partial(others_tile, pattern=pattern)
-    (others,) = _over_tiles(tile, (LOG,), anchors, candidates, 1 / temperature)
+def bank_losses(anchors, bank, positives, temperature, weights, *, positive_in_denominator):
+    """Losses (n,) of anchors with one positive each, a row of `positives` that is not among the candidates."""
+    pattern = Pattern(weights=weights)
+    others, _ = _softmax(
+        lambda sums: sums.others,
+        lambda sums: (torch.ones_like(sums.others), *[torch.zeros_like(sums.others)] * 2),
+        (anchors, bank, 1 / temperature),
+        pattern,
+        together=False,
+    )
     positive = (anchors * positives).sum(-1) / temperature  # elementwise: out of autocast's reach
     return _anchors.single(others, positive, positive_in_denominator=positive_in_denominator).to(anchors.dtype)
 
 
-def sigmoid_losses(anchors, candidates, scale, bias, pattern):
-    """Sums (n,) of the sigmoid losses of every anchor's pairs."""
-    (losses,) = _over_tiles(
-        functools.partial(sigmoid_tile, pattern=pattern), (PLAIN,), anchors, candidates, scale, bias
-    )
-    return losses.to(anchors.dtype)
+def sigmoid_losses(anchors, candidates, scale, bias, pattern, *, together):
+    """Sums (n,) of the sigmoid losses of every anchor's pairs, or the sum of all."""
+
+    def dense(near, far, scale, bias):
+        positives, kept = pattern.matrices(len(near), len(far), near.device)
+        return siglip_from_scores(near @ far.T, positives, scale=scale, bias=bias, weights=kept), positives.sum(1)
+
+    strip = functools.partial(_sigmoid_strip, pattern=pattern)
+    dense = _named(dense, siglip_from_scores)
+    return _losses(strip, dense, (anchors, candidates, scale, bias), together=together)[0].to(anchors.dtype)
 
 
-def _over_tiles(tile, kinds, anchors, candidates, *scalars):
-    """Sums over all candidates, (n,) each, of what `tile` gives for blocks of them; `kinds` says how they add up."""
-    height, width = _tiled.tile_sides(max(len(anchors), len(candidates)), anchors)
-    scalars = [torch.as_tensor(value, dtype=anchors.dtype, device=anchors.device) for value in scalars]
-    inputs = anchors, candidates, *scalars
-    if len(anchors) <= height and len(candidates) <= width:
-        return _at_once(tile, inputs)
+def _softmax(loss, slopes, inputs, pattern, *, scores=None, **options):
+    """Losses by a function of the :class:`._anchors.Sums` and its derivatives in the first three of them."""
+
+    def dense(near, far, scale):
+        positives, kept = pattern.matrices(len(near), len(far), near.device)
+        found = near @ far.T if scores is None else scores(near, far)
+        sums = _anchors.sums(found * scale, positives, kept)
+        return loss(sums), sums.count
+
+    strip = functools.partial(_softmax_strip, loss=loss, slopes=slopes, pattern=pattern)
+    dense = _named(dense, supcon_from_scores)
+    return _losses(strip, dense, inputs, unit=LOG2E, scores=scores, **options)
+
+
+def _named(dense, from_scores):
+    """What needs all scores, under the name of what a caller may take instead."""
+    dense.__name__ = from_scores.__name__
+    return dense
+
+
+# -- one strip ----------------------------------------------------------------------------------------------
+def _softmax_strip(block, rows, upstream, *, bounded, symmetric, loss, slopes, pattern):
+    """Losses (h,) in float64 and numbers of positives of a strip of logits to base 2, (h, m).
+
+    With an `upstream` (h,), the strip becomes the derivative of its product with the losses, in natural logits; where
+    rows and columns are the same (`symmetric`), that derivative plus its transpose.
+
+    Parameters
+    ----------
+    bounded : bool
+        Whether the powers stay in range without a reference.
+    """
+    height, width = block.shape
+    kept, left_out = pattern.kept(rows, width, block.device), pattern.left_out(rows)
+    anchors, candidates = pattern.pairs(rows, kept, block.device)
+    flat, places = block.view(-1), anchors * width + candidates
+    positive = flat[places].double() * LN2
+    flat[places] = -math.inf
+    if kept is not None:
+        block.add_(kept.to(block.dtype).log2()) if kept.is_floating_point() else block.masked_fill_(~kept, -math.inf)
+    if left_out is not None:
+        block.scatter_(1, left_out[:, None], -math.inf)
+    reference = block.new_zeros(height)
+    if not bounded or (kept is not None and kept.is_floating_point()):
+        reference = block.amax(1)
+        reference.masked_fill_(reference == -math.inf, 0.0)
+        block.sub_(reference[:, None])
+    powers = block.exp2_().sum(1).double()
+    top = powers.new_full((height,), -math.inf).scatter_reduce_(0, anchors, positive, "amax")
+    top = top.masked_fill_(top == -math.inf, 0.0)
+    shares = torch.exp(positive - top[anchors])  # of the positives, in units of the largest
+    of_positives = torch.zeros_like(powers).index_add_(0, anchors, shares)
+    count = torch.bincount(anchors, minlength=height).double()
+    total = torch.zeros_like(powers).index_add_(0, anchors, positive)
+    sums = _anchors.Sums(powers.log() + LN2 * reference, of_positives.log() + top, total, count)
+    losses = loss(sums)
+    if upstream is None:
+        return losses, count
+    slopes = [slope * upstream for slope in slopes(sums)]
+    of_others = (slopes[0] / powers.clamp(min=TINY)).to(block.dtype)
+    of_pairs = shares * (slopes[1] / of_positives.clamp(min=TINY))[anchors] + slopes[2][anchors]
+    of_pairs = of_pairs.to(block.dtype)
+    if symmetric:  # so are the powers and the pairs
+        for part, of_part in zip(block.split(CHUNK), of_others.split(CHUNK), strict=True):
+            part.mul_(of_part[:, None] + of_others)
+        flat[places] = of_pairs
+        of_pairs = of_pairs + flat[candidates * width + anchors]
+    else:
+        block.mul_(of_others[:, None])
+    flat[places] = of_pairs
+    return losses, count
+
+
+def _sigmoid_strip(block, rows, upstream, *, pattern, **_):
+    """As :func:`_softmax_strip`, of natural logits, whose size does not matter."""
+    kept = pattern.kept(rows, block.shape[1], block.device)
+    places = pattern.pairs(rows, kept, block.device)
+    block[places] = -block[places]
+    losses = torch.nn.functional.logsigmoid(-block)
+    losses = -(losses if kept is None else losses * kept).sum(1).double()
+    if upstream is not None:
+        block.sigmoid_().mul_(upstream.to(block.dtype)[:, None])
+        if kept is not None:
+            block.mul_(kept)
+        block[places] = -block[places]
+    return losses, torch.ones_like(losses)
+
+
+# -- all strips ---------------------------------------------------------------------------------------------
+def _losses(strip, dense, inputs, *, together, refused=False, symmetric=False, **options):
+    """Losses (n,), or their sum, in float64 or that of the scores, and counts (n,), with any derivative.
+
+    Parameters
+    ----------
+    strip : callable
+        As :func:`_softmax_strip`.
+    dense : callable
+        ``dense(*inputs)``, the same losses and counts from all scores.
+    inputs : tuple
+        Anchors, candidates and the factor of their scores, perhaps a bias; a tensor among the numbers may be learnt.
+    refused : bool
+        Whether a loss of -inf, that of an empty denominator, is an error.
+    symmetric, options
+        As in :func:`_sweep`.
+    """
+    anchors, candidates, *numbers = inputs
+    numbers = [torch.as_tensor(value, dtype=anchors.dtype, device=anchors.device) for value in numbers]
+    inputs = anchors, candidates, *numbers
+    sweep = functools.partial(_sweep, strip, symmetric=symmetric, **options)
+
+    def from_scores(*inputs):
+        with _precision.without_autocast(inputs[0]):
+            losses, count = dense(*inputs)
+        if refused:
+            _checks.require_denominators(losses)
+        return (losses.sum() if together else losses), count
+
+    single = _named(lambda *inputs: from_scores(*inputs)[0], dense)
     if _tiled.transformed(inputs):
-        _tiled.require_few(_tiled.FORWARD_MODE, inputs, supcon_from_scores)
-        return _at_once(tile, inputs)
-    return _Tiles.apply(tile, kinds, height, width, *inputs)
+        _tiled.require_few(_tiled.FORWARD_MODE, inputs, dense)
+        return from_scores(*inputs)
+    wanted = [torch.is_grad_enabled() and value.requires_grad for value in inputs]
+    formed = together and any(wanted)
+    losses, count, gradients = sweep(*inputs, wanted=wanted, upstream=_ones(anchors) if formed else None)
+    if refused:
+        _checks.require_denominators(losses)
+    losses = losses.sum() if together else losses
+    if formed:
+        losses = _tiled.Formed.apply(losses, single, (), gradients, *inputs)
+    elif any(wanted):
+        losses = _Each.apply(losses, sweep, single, *inputs)
+    return losses, count
 
 
-def _at_once(tile, inputs):
-    with _precision.without_autocast(inputs[0]):
-        return tile(*inputs, rows=slice(0, len(inputs[0])), columns=slice(0, len(inputs[1])))
+def _ones(rows):
+    return torch.ones(len(rows), dtype=torch.float64, device=rows.device)
 
 
-class _Tiles(torch.autograd.Function):
-    """Sums over the candidates, tile by tile, and their derivatives from the tiles computed again."""
+@torch.no_grad()
+def _sweep(
+    strip,
+    anchors,
+    candidates,
+    scale,
+    bias=None,
+    *,
+    wanted,
+    upstream,
+    symmetric=False,
+    unit=1.0,
+    learnt=None,
+    scores=None,
+):
+    """Losses (n,), counts (n,) and, given an upstream (n,), gradients of the wanted inputs, from strip after strip.
 
-    @staticmethod
-    def forward(ctx, tile, kinds, height, width, *inputs):
-        ctx.tile, ctx.kinds, ctx.sides = tile, kinds, (height, width)
-        neutral = {LOG: -math.inf, PLAIN: 0.0}
-        sums = [inputs[0].new_full((len(inputs[0]),), neutral[kind], dtype=torch.float64) for kind in kinds]
-        with _precision.without_autocast(inputs[0]):
-            for rows, columns in _blocks(inputs, height, width):
-                found = tile(inputs[0][rows], inputs[1][columns], *inputs[2:], rows=rows, columns=columns)
-                for kind, total, part in zip(kinds, sums, found, strict=True):
-                    total[rows] = getattr(torch, kind)(total[rows], part.double())
-        ctx.save_for_backward(*inputs, *sums)
-        return tuple(sums)
-
-    @staticmethod
-    def backward(ctx, *upstream):
-        saved = ctx.saved_tensors  # looked at once: the hooks of torch.utils.checkpoint answer one time only
-        inputs, sums = saved[: -len(ctx.kinds)], saved[-len(ctx.kinds) :]
-        wanted = ctx.needs_input_grad[4:]
-        if torch.is_grad_enabled():  # somebody will differentiate this gradient
-            return *[None] * 4, *_again(ctx.tile, inputs, wanted, upstream)
-        gradients = [torch.zeros_like(value) if chosen else None for value, chosen in zip(inputs, wanted, strict=True)]
-        with _precision.without_autocast(inputs[0]):
-            for rows, columns in _blocks(inputs, *ctx.sides):
-                parts = inputs[0][rows], inputs[1][columns], *inputs[2:]
-                leaves = [part.detach().requires_grad_(chosen) for part, chosen in zip(parts, wanted, strict=True)]
+    Parameters
+    ----------
+    symmetric : bool
+        Whether anchors and candidates are the same rows, and a candidate is an anchor's positive if the other way round
+        too: then the gradient of both sides, if it comes from one strip, is given as that of the anchors.
+    unit : float
+        Multiplies the logits of a strip.
+    learnt, scores
+        As in :func:`softmax_losses`.
+    """
+    anchors, candidates = anchors.detach().contiguous(), candidates.detach().contiguous()
+    factor, offset = float(scale), anchors.new_zeros(()) if bias is None else bias.detach()
+    height = min(len(anchors), _tiled.rows_of_a_block(len(candidates), anchors))
+    buffer = anchors.new_empty(height, len(candidates))
+    losses, count = _ones(anchors), _ones(anchors)
+    of_anchors = torch.empty_like(anchors)
+    of_candidates = candidates.new_zeros(candidates.shape[::-1])  # transposed: BLAS adds to long rows faster
+    of_bias = 0.0
+    with _precision.without_autocast(anchors):
+        bounded = scores is None and _tiled.bound(anchors * (factor * unit), candidates) <= _tiled.SAFE_EXPONENT
+        symmetric = symmetric and bounded and height == len(anchors)
+        for start in range(0, len(anchors), height):
+            rows = slice(start, min(start + height, len(anchors)))
+            near, block = anchors[rows], buffer[: len(anchors) - start]
+            if scores is None:
+                torch.addmm(offset, near, candidates.T, beta=bias is not None, alpha=factor * unit, out=block)
+            else:
                 with torch.enable_grad():
-                    found = ctx.tile(*leaves, rows=rows, columns=columns)
-                slopes = [
-                    _share(kind, part, total[rows], slope[rows])
-                    for kind, part, total, slope in zip(ctx.kinds, found, sums, upstream, strict=True)
-                ]
-                kept = [(part, slope) for part, slope in zip(found, slopes, strict=True) if part.requires_grad]
-                targets = [(number, leaf) for number, leaf in enumerate(leaves) if leaf.requires_grad]
-                parts = torch.autograd.grad(
-                    [part for part, _ in kept], [leaf for _, leaf in targets], [slope for _, slope in kept]
-                )
-                for (number, _), part in zip(targets, parts, strict=True):
-                    place = {0: rows, 1: columns}.get(number, ...)
-                    gradients[number][place] += part
-        return *[None] * 4, *gradients
+                    sides = [side.detach().requires_grad_() for side in (near, candidates)]
+                    graph = scores(*sides)
+                torch.mul(graph.detach(), factor * unit, out=block)
+            of_rows = None if upstream is None else upstream[rows]
+            losses[rows], count[rows] = strip(block, rows, of_rows, bounded=bounded, symmetric=symmetric)
+            if upstream is None:
+                continue
+            if scores is not None:
+                of_anchors[rows], found = torch.autograd.grad(graph, sides, block)
+                of_candidates += found.T
+                continue
+            torch.mm(block, candidates, out=of_anchors[rows])
+            if wanted[1] and not symmetric:
+                of_candidates[:, :learnt].addmm_(near.T, block[:, :learnt])
+            if bias is not None:
+                of_bias += block.sum(dtype=torch.float64)
+    if upstream is None:
+        return losses, count, None
+    # The loss depends on the scores times the scale, so its slope is Euler's sum over one side.
+    of_scale = torch.linalg.vecdot(of_anchors, anchors).sum() / (1 + symmetric) if wanted[2] else None
+    found = of_anchors.mul_(factor), None if symmetric else of_candidates.mul_(factor).T, of_scale, of_bias
+    return losses, count, [value if chosen else None for value, chosen in zip(found, wanted, strict=False)]
 
 
-def _share(kind, part, total, upstream):
-    """Upstream of the sum over a tile, given that of the sum over all: a log-sum passes on its part of the sum."""
-    if kind == LOG:
-        upstream = upstream * torch.exp(part.detach() - total.masked_fill(total == -math.inf, 0.0))
-    return upstream.to(part.dtype)
+class _Each(torch.autograd.Function):
+    """Losses that exist already; their gradients come from the strips computed again."""
 
+    @staticmethod
+    def forward(ctx, losses, sweep, dense, *inputs):
+        ctx.sweep, ctx.dense = sweep, dense
+        ctx.save_for_backward(*inputs)
+        return losses.clone()
 
-def _again(tile, inputs, wanted, upstream):
-    """Gradients that can be differentiated again, from all the scores at once."""
-    _tiled.require_few("a second derivative", inputs, supcon_from_scores)
-    found = [
-        (part, slope.to(part.dtype))
-        for part, slope in zip(_at_once(tile, inputs), upstream, strict=True)
-        if part.requires_grad
-    ]
-    kept = [value for value, chosen in zip(inputs, wanted, strict=True) if chosen]
-    gradients = iter(
-        torch.autograd.grad([part for part, _ in found], kept, [slope for _, slope in found], create_graph=True)
-    )
-    return [next(gradients) if chosen else None for chosen in wanted]
-
-
-def _blocks(inputs, height, width):
-    for top in range(0, len(inputs[0]), height):
-        for left in range(0, len(inputs[1]), width):
-            yield slice(top, min(top + height, len(inputs[0]))), slice(left, min(left + width, len(inputs[1])))
+    @staticmethod
+    def backward(ctx, upstream):
+        inputs, wanted = ctx.saved_tensors, ctx.needs_input_grad[3:]
+        if torch.is_grad_enabled():  # somebody will differentiate this gradient
+            found = _tiled.by_scores(ctx.dense, inputs, wanted, upstream)
+        else:
+            found = ctx.sweep(*inputs, wanted=wanted, upstream=upstream)[-1]
+        return None, None, None, *found

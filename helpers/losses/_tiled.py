@@ -52,7 +52,7 @@ def one_direction(anchors, candidates, temperature, *, positive_in_denominator, 
     """
     n, exponents = len(anchors), anchors * (LOG2E / temperature)
     positive = _row_products(exponents, candidates)
-    bounded = _bound(exponents, candidates) <= SAFE_EXPONENT
+    bounded = bound(exponents, candidates) <= SAFE_EXPONENT
     of_rows = torch.empty_like(anchors)
     of_columns = candidates.new_zeros(candidates.shape[::-1])  # transposed: BLAS adds to long rows faster
     value = positive.new_zeros((), dtype=torch.float64)
@@ -180,7 +180,7 @@ class _Sweep:
         self.exponents, self.candidates, self.removed, self.triangle = exponents, candidates, removed, triangle
         self.height, self.width = tile_sides(len(exponents), exponents)
         self.buffers = exponents.new_empty(2, self.height * self.width)
-        self.bounded = _bound(exponents, candidates) <= SAFE_EXPONENT
+        self.bounded = bound(exponents, candidates) <= SAFE_EXPONENT
         self.references = None
 
     def _ranges(self):
@@ -288,7 +288,8 @@ def _references(largest, positive, positive_in_denominator):
     return torch.maximum(largest, positive) if positive_in_denominator else largest
 
 
-def _bound(exponents, candidates):
+def bound(exponents, candidates):
+    """The largest size that an exponent may have, by the norms; raises ``ValueError`` if it is not finite."""
     norms = [torch.linalg.vector_norm(features, dim=1).max() for features in (exponents, candidates)]
     bound = float(norms[0] * norms[1])
     require_range(bound, candidates.dtype)
@@ -375,7 +376,7 @@ def scalar(sweep, dense, features, temperature, scale):
             gradients.append(-sum(slopes) / (2 * float(temperature)))
         gradients = [gradient if kept else None for gradient, kept in zip(gradients, wanted, strict=True)]
     rest = (temperature,)[: len(features) + 1 - len(inputs)]
-    return _Formed.apply(value, dense, rest, gradients, *inputs)
+    return Formed.apply(value, dense, rest, gradients, *inputs)
 
 
 def transformed(inputs):
@@ -396,7 +397,7 @@ def require_few(what, inputs, dense):
         )
 
 
-class _Formed(torch.autograd.Function):
+class Formed(torch.autograd.Function):
     """A scalar whose gradients exist already."""
 
     @staticmethod

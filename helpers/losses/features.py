@@ -2,8 +2,9 @@
 
 The conventions are those of :mod:`.scores`: anchors are rows, what a denominator holds is said by the caller. A mean or
 sum over the plain batch has its gradient formed tile by tile in the forward pass (:mod:`._tiled`), so that 65,536 pairs
-fit; with a queue, weights, labels, several processes or ``reduction="none"`` the backward pass computes the tiles again
-(:mod:`._streamed`). Second derivatives, forward mode and ``torch.func`` hold all scores.
+fit, and with a queue, weights, labels or several processes strip by strip (:mod:`._streamed`); with
+``reduction="none"`` the backward pass computes the strips again. Second derivatives, forward mode and ``torch.func``
+hold all scores.
 
 Options that several losses share:
 
@@ -98,9 +99,10 @@ def infonce(
     own = _numbers(anchors) if positive is None else positive
     everyone, first = _everyone(candidates, gather_distributed)
     pattern = _streamed.Pattern(positive=first + own, weights=weights, first=_first(anchors, gather_distributed))
-    everyone, targets = _with_queue(everyone, queue), candidates if positive is None else candidates[positive]
+    options["learnt"] = _learnt(everyone, queue)
+    everyone = _with_queue(everyone, queue)
     _checks.require_candidates(len(everyone), not positive_in_denominator)
-    return _reduced(_streamed.single_losses(anchors, everyone, targets, temperature, pattern, **options), reduction)
+    return _single(anchors, everyone, temperature, pattern, reduction, **options)
 
 
 def bank_infonce(
@@ -133,9 +135,8 @@ def bank_infonce(
     (anchors, positives), (_, bank) = _features(anchors, positives), _features(anchors, bank, paired=False)
     temperature = _scalar("temperature", temperature)
     require_reduction(reduction)
-    pattern = _streamed.Pattern(positive=torch.full_like(_numbers(anchors), -1), weights=weights)
     options = {"positive_in_denominator": positive_in_denominator}
-    return _reduced(_streamed.single_losses(anchors, bank, positives, temperature, pattern, **options), reduction)
+    return _reduced(_streamed.bank_losses(anchors, bank, positives, temperature, weights, **options), reduction)
 
 
 def ntxent(
@@ -167,13 +168,14 @@ def ntxent(
         scale, sweep = _scale(reduction, len(features)), functools.partial(rule.all_views, **options)
         return rule.scalar(sweep, dense, (features,), temperature, scale)
     everyone, first = _everyone(features, gather_distributed)
-    own, partners = first + _numbers(features), features.roll(len(features) // 2, dims=0)
+    own = first + _numbers(features)
     pattern = _streamed.Pattern(
         positive=own.roll(len(features) // 2), own=own, include_self=include_self, weights=weights, first=first
     )
+    options["learnt"] = _learnt(everyone, queue)
     everyone = _with_queue(everyone, queue)
     _checks.require_candidates(len(everyone), (not positive_in_denominator) + left_out)
-    return _reduced(_streamed.single_losses(features, everyone, partners, temperature, pattern, **options), reduction)
+    return _single(features, everyone, temperature, pattern, reduction, **options)
 
 
 def clip(
@@ -210,8 +212,10 @@ def clip(
         everyone, start = _everyone(candidates, gather_distributed)
         _checks.require_candidates(len(everyone), not positive_in_denominator)
         pattern = _streamed.Pattern(positive=start + _numbers(anchors), weights=chosen, first=start)
-        each.append(_streamed.single_losses(anchors, everyone, candidates, temperature, pattern, **options))
-    return _reduced(torch.cat(each), reduction)
+        each.append(
+            _single(anchors, everyone, temperature, pattern, "none" if reduction == "none" else "sum", **options)
+        )
+    return torch.cat(each) if reduction == "none" else sum(each) * _scale(reduction, 2 * len(first))
 
 
 def kernel_infonce(
@@ -263,7 +267,7 @@ def kernel_infonce(
         return _tiled.scalar(sweep, dense, (anchors, candidates), 1.0, scale)
     _tiled.require_kernel(log_kernel, anchors, candidates)
     pattern = _streamed.Pattern(positive=_numbers(anchors))
-    return _streamed.softmax_losses(anchors, candidates, 1.0, pattern, scores=log_kernel, form="out", **options)[0]
+    return _single(anchors, candidates, 1.0, pattern, reduction, scores=log_kernel, **options)
 
 
 def spectral_contrastive(anchors: Tensor, candidates: Tensor, *, reduction: str) -> Tensor:
@@ -344,6 +348,7 @@ def supcon(
         labels=(labels, known), own=first + _numbers(features), include_self=include_self, weights=weights, first=first
     )
     options = {"form": form, "temperature": temperature, "positive_in_denominator": positive_in_denominator}
+    options["learnt"] = _learnt(everyone, queue)
     return _supcon(features, _with_queue(everyone, queue), pattern, reduction, gather_distributed, **options)
 
 
@@ -384,18 +389,17 @@ def supcon_across(
     return _supcon(anchors, everyone, pattern, reduction, gather_distributed, **options)
 
 
-def _supcon(anchors, everyone, pattern, reduction, gather_distributed, *, form, temperature, positive_in_denominator):
+def _supcon(anchors, everyone, pattern, reduction, gather_distributed, *, form, temperature, **options):
     _anchors.require_form(form)
     require_reduction(reduction)
-    options = {"form": form, "positive_in_denominator": positive_in_denominator}
-    temperature = _scalar("temperature", temperature)
-    each, count = _streamed.softmax_losses(anchors, everyone, temperature, pattern, **options)
+    options |= {"form": form, "together": reduction != "none"}
+    each, count = _streamed.softmax_losses(anchors, everyone, _scalar("temperature", temperature), pattern, **options)
     if reduction != "mean":
-        return _reduced(each, reduction)
+        return each
     with_positive = (count > 0).sum()
     if gather_distributed and _processes.processes() > 1:  # of all processes, for their average to be the mean
-        return each.sum() * _processes.processes() / _processes.gather(with_positive[None]).sum().clamp(min=1)
-    return each.sum() / with_positive.clamp(min=1)
+        return each * _processes.processes() / _processes.gather(with_positive[None]).sum().clamp(min=1)
+    return each / with_positive.clamp(min=1)
 
 
 # -- a decision for every pair ------------------------------------------------------------------------------
@@ -434,7 +438,10 @@ def siglip(
         _checks.require_finite(name, _one(name, value))
     everyone, start = _everyone(second, gather_distributed)
     pattern = _streamed.Pattern(positive=start + _numbers(first), weights=weights, first=start)
-    return _reduced(_streamed.sigmoid_losses(first, everyone, scale, bias, pattern), reduction)
+    together = reduction != "none"
+    return _streamed.sigmoid_losses(first, everyone, scale, bias, pattern, together=together) * _scale(
+        reduction, len(first)
+    )
 
 
 # -- weights ------------------------------------------------------------------------------------------------
@@ -473,6 +480,14 @@ def _rule(anchors):
     return _block if _block.fits(len(anchors), anchors) else _tiled
 
 
+def _single(anchors, everyone, temperature, pattern, reduction, **options):
+    """Losses of anchors with one positive each, reduced."""
+    chosen = {"form": "out", "together": reduction != "none", **options}
+    return _streamed.softmax_losses(anchors, everyone, temperature, pattern, **chosen)[0] * _scale(
+        reduction, len(anchors)
+    )
+
+
 def _everyone(rows, gather_distributed):
     """The rows of all processes, and the number of the first own one."""
     if not gather_distributed:
@@ -492,6 +507,11 @@ def _with_queue(candidates, queue):
         return candidates
     _, queue = _features(candidates, queue.to(candidates.dtype), paired=False)
     return torch.cat([candidates, queue])
+
+
+def _learnt(candidates, queue):
+    """How many of the candidates before and in a queue may want gradients, or None for all."""
+    return None if queue is None or queue.requires_grad else len(candidates)
 
 
 def _numbers(rows):

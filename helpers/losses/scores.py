@@ -264,6 +264,8 @@ def supcon_from_scores(
         weights = _checks.require_weights("weights", weights, scores.shape[-2:])
     logits = _precision.full(scores) / _per_anchor(temperature)
     sums = _anchors.sums(logits, positives, weights)
+    if not positive_in_denominator:
+        _checks.require_denominators(sums.others.masked_fill(sums.count == 0, 0.0))
     return _anchors.loss(sums, form=form, positive_in_denominator=positive_in_denominator)
 
 

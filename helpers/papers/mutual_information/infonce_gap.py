@@ -85,11 +85,40 @@ def expected_infonce(joint, critic, *, candidates, negative_law=None):
     return math.log(candidates) - torch.where(joint > 0, joint * loss, 0.0).sum((-1, -2))
 
 
-def enumerated_value(method, joint, critic, *, candidates, **options):
-    """Exact expectation of an estimator over every batch of K independent pairs, each scored as a K x K matrix.
+def enumerated(statistic, joint, table, *, candidates):
+    """Exact expectation of a statistic over every batch of K independent pairs, each scored as a K x K matrix.
 
-    Shares no code with the sums over counts and no formula with the population forms in ``variational``; (x y)^K
-    batches are enumerated, so keep the table and K small.
+    (x y)^K batches are enumerated, so keep the table and K small.
+
+    Parameters
+    ----------
+    statistic : callable
+        Maps scores (..., batches, K, K) to (..., batches).
+    joint, table : array_like, shape (..., x, y)
+        Law of a pair, and the scores f(x, y).
+    candidates : int >= 1
+
+    Returns
+    -------
+    Tensor, shape (...)
+
+    >>> enumerated(lambda scores: scores[..., 0, 1], torch.eye(2) / 2, torch.eye(2), candidates=2).item()
+    0.5
+    """
+    joint, table = _table(joint), torch.as_tensor(table, dtype=torch.float64)
+    _require_candidates(candidates)
+    rows, columns = joint.shape[-2:]
+    batches = torch.cartesian_prod(*[torch.arange(rows * columns)] * candidates).reshape(-1, candidates)
+    x, y = batches // columns, batches % columns
+    scores = table[..., x[:, :, None], y[:, None, :]]  # (..., batches, K, K)
+    chance = joint.flatten(-2)[..., batches].prod(-1)
+    return (chance * statistic(scores)).sum(-1)
+
+
+def enumerated_value(method, joint, critic, *, candidates, **options):
+    """:func:`enumerated` for an estimator.
+
+    Shares no code with the sums over counts and no formula with the population forms in ``variational_bounds``.
 
     Parameters
     ----------
@@ -107,14 +136,11 @@ def enumerated_value(method, joint, critic, *, candidates, **options):
     >>> enumerated_value("nwj", torch.full((2, 2), 0.25), torch.ones(2, 2), candidates=2).item()
     0.0
     """
-    joint, critic = _table(joint), torch.as_tensor(critic, dtype=torch.float64)
-    _require_candidates(candidates)
-    rows, columns = joint.shape[-2:]
-    batches = torch.cartesian_prod(*[torch.arange(rows * columns)] * candidates).reshape(-1, candidates)
-    x, y = batches // columns, batches % columns
-    scores = critic[..., x[:, :, None], y[:, None, :]]  # (..., batches, K, K)
-    chance = joint.flatten(-2)[..., batches].prod(-1)
-    return (chance * estimators.values(method, scores, **options)).sum(-1)
+
+    def statistic(scores):
+        return estimators.values(method, scores, **options)
+
+    return enumerated(statistic, joint, critic, candidates=candidates)
 
 
 def enumerated_infonce(joint, critic, *, candidates):

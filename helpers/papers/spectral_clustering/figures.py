@@ -208,6 +208,22 @@ def same_clusters(vectors, matched, truth):
     return figure, long_format.columns(pieces)
 
 
+def two_settings(maps, truth):
+    """Maps (n, 2) of the paper's two block models, {(p_in, p_out): (spectral, InfoNCE)}; one row a setting."""
+    figure, axes = plt.subplots(2, 2, figsize=(7.0, 6.2), layout="constrained")
+    pieces = []
+    for row, (setting, pair) in zip(axes, maps.items(), strict=True):
+        for axis, name, points in zip(row, ("spectral clustering", "InfoNCE"), pair, strict=True):
+            for block, mark in zip(np.unique(truth), "os^", strict=False):
+                axis.plot(*points[truth == block].T, mark, color=COLOURS[block], ms=5, alpha=0.8)
+            reach = 1.15 * np.abs(points).max()
+            axis.set(aspect="equal", xticks=[], yticks=[], xlim=(-reach, reach), ylim=(-reach, reach))
+            axis.set_title(f"$p_{{in}}={setting[0]:g}$, $p_{{out}}={setting[1]:g}$: {name}")
+            place = {"p_in": setting[0], "p_out": setting[1], "map": name, "block": truth}
+            pieces.append(place | {"x": points[:, 0], "y": points[:, 1]})
+    return figure, long_format.columns(pieces)
+
+
 def functional_graphs(tables, drawn, nats):
     """Chances (three tables of 8 x 8) beside three drawings of each, nodes numbered as the rows are."""
     figure, axes = plt.subplots(3, 4, figsize=(8.2, 5.8), layout="constrained")
@@ -373,4 +389,78 @@ def one_epoch(names, reached):
     axis.set(xlabel="nats below chance on unseen images", ylim=(len(names) - 0.5, -0.5))
     axis.set_yticks(range(len(names)), names)
     axis.legend(loc="upper center")
+    return figure, long_format.columns(pieces)
+
+
+def probe_bound(ks, squared, wrong, bound):
+    """Squared error of a probe on k eigenfunctions, and the chance that it is wrong, over phi / lambda_k+1."""
+    figure, axes = plt.subplots(1, 2, figsize=(8.2, 3.3), layout="constrained")
+    panels = (("squared error", squared, bound, r"$\phi/\lambda_{k+1}$"), ("wrong", wrong, 2 * bound, None))
+    pieces = []
+    for axis, colour, (name, measured, above, label) in zip(axes, COLOURS, panels, strict=False):
+        axis.plot(ks, above, color=colour, lw=1, label=label or r"$2\phi/\lambda_{k+1}$")
+        axis.plot(ks, measured, "o", ms=4, color=colour, label="probe")
+        pieces.append({"quantity": name, "k": ks, "measured": measured, "bound": above})
+        axis.set(xscale="log", xlabel="eigenfunctions k", ylim=(-0.03, 1.6))
+        axis.axhline(1, color=CONTROL, lw=0.8, ls="--")
+        axis.set_xticks([1, 2, 5, 10, 20, 50, 100], ["1", "2", "5", "10", "20", "50", "100"])
+        axis.minorticks_off()
+        axis.legend(loc="upper right")
+    axes[0].set(ylabel="mean squared error of one-hot labels")
+    axes[1].set(ylabel="share of views named wrongly")
+    return figure, long_format.columns(pieces)
+
+
+def encoder_bias(sizes, measured):
+    """Deviations of InfoNCE from its limit, {encoder: (exact (anchors, sizes), c (anchors,), {M: (mean, error)})}."""
+    figure, axes = plt.subplots(1, len(measured), figsize=(8.2, 3.4), layout="constrained", sharey=True)
+    pieces = []
+    for axis, colour, (name, (rows, c, batches)) in zip(axes, COLOURS, measured.items(), strict=False):
+        mean, line = rows.mean(axis=0), c.mean() / sizes
+        axis.plot(sizes, line, color=colour, lw=1, label="predicted, $c/M$")
+        axis.plot(sizes, mean, "o", color=colour, label="with replacement, exact")
+        at = np.array(list(batches))
+        values, errors = np.transpose(list(batches.values()))
+        form = {"fmt": "s", "ms": 9, "color": COLOURS[2], "mfc": "none", "capsize": 2}
+        axis.errorbar(at, values, 3 * errors, label="batches, sampled", **form)
+        axis.set(title=name, xscale="log", yscale="log", xlabel="negatives M")
+        axis.set_xticks(sizes, sizes)
+        axis.minorticks_off()
+        axis.legend()
+        series = {"exact": (sizes, mean, 0 * line), "batches": (at, values, errors)}
+        for kind, (M, deviation, error) in series.items():
+            piece = {"encoder": name, "kind": kind, "M": M, "deviation": deviation, "error": error}
+            pieces.append(piece | {"predicted": c.mean() / M})
+    axes[0].set_ylabel("loss - log M - limit (nats)")
+    return figure, long_format.columns(pieces)
+
+
+def encoder_transition(at, sides, untrained, lines, theory):
+    """Squared sides of trained encoders (ratios, seeds) over the closed form, and those without training in grey."""
+    figure, axis = plt.subplots(figsize=(5.2, 3.4), layout="constrained")
+    axis.plot(lines, theory, color=COLOURS[0], lw=1, label="closed form")
+    axis.plot(np.repeat(at, sides.shape[1]), sides.ravel(), "o", color=COLOURS[0], label="trained network")
+    axis.plot(np.repeat(at, sides.shape[1]), untrained.ravel(), "s", ms=3, color=CONTROL, label="untrained")
+    axis.axvline(1, color=CONTROL, lw=0.8, ls="--")
+    axis.set(xscale="log", xlabel="temperature / critical temperature", ylabel="squared side of the simplex")
+    axis.set_xticks([0.25, 0.5, 1, 2, 4], ["0.25", "0.5", "1", "2", "4"])
+    axis.minorticks_off()
+    axis.legend(loc="center right")
+    pieces = [{"source": "closed form", "ratio": lines, "value": theory}]
+    for name, values in (("trained", sides), ("untrained", untrained)):
+        pieces += [{"source": name, "ratio": at, "value": column} for column in values.T]
+    return figure, long_format.columns(pieces)
+
+
+def two_towers(information, found):
+    """Learned scores (a, b) of two towers against pointwise mutual information, {name: scores}; the last is grey."""
+    figure, axis = plt.subplots(figsize=(4.8, 3.9), layout="constrained")
+    ends = np.array([information.min(), information.max()])
+    axis.plot(ends, ends, color=CONTROL, lw=1, ls="--")
+    pieces = []
+    for (name, scores), colour, mark in zip(found.items(), (COLOURS[0], CONTROL), "os", strict=True):
+        axis.plot(information.ravel(), scores.ravel(), mark, ms=4, color=colour, label=name)
+        pieces.append({"towers": name, "information": information.ravel(), "score": scores.ravel()})
+    axis.set(xlabel="pointwise mutual information, centred", ylabel="learned score, centred")
+    axis.legend(loc="upper left")
     return figure, long_format.columns(pieces)

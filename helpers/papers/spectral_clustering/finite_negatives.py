@@ -89,6 +89,46 @@ def expansion(transition, log_kernel):
     return tuple((transition * c).sum(-1).mean(-1) for c in (first, second, third))
 
 
+def expected_log_sum(transform, offset, mean, count):
+    """``E log(a + K_1 + ... + K_M)`` for independent positive K, from their Laplace transform: no sampling.
+
+    ``log x = log c + int_0^inf (e^-ct - e^-xt) dt / t`` (Frullani) turns the expectation into one integral of
+    ``e^-ct - e^-at phi(t)^M``. With c the mean of the sum and t = e^u the integrand is smooth and dies out at both
+    ends, so that the trapezoidal rule converges faster than any power of its step.
+
+    Parameters
+    ----------
+    transform : callable
+        phi(t) = E e^(-t K) of one summand, for an ndarray t >= 0.
+    offset : float >= 0
+        a; at least one of a and `count` is positive.
+    mean : float > 0
+        Of one summand.
+    count : int >= 0
+        M.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If `offset` or `count` is negative, `mean` is not positive, or the sum is empty.
+
+    >>> round(expected_log_sum(lambda t: np.exp(-t), 1.0, 1.0, 7), 12) == round(math.log(8), 12)
+    True
+    """
+    if offset < 0 or count < 0 or mean <= 0 or offset + count == 0:
+        raise ValueError(f"offset is {offset}, count {count} and mean {mean}: expected a sum with a positive mean")
+    centre = offset + count * mean
+    step = 1 / 16
+    t = np.exp(np.arange(-40, 40, step)) / centre
+    with np.errstate(under="ignore"):
+        difference = np.exp(-centre * t) - np.exp(-offset * t) * transform(t) ** count
+    return float(math.log(centre) + step * difference.sum())
+
+
 def newton(function, start, *, steps=20):
     """Minimum of a smooth scalar function near ``start``, by Newton's method, until the gradient stops falling.
 

@@ -9,7 +9,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 PLAIN := env -u PROFILE -u SEED -u OUTPUT -u REDRAW -u STRICT
 
 .DEFAULT_GOAL := help
-.PHONY: site slides pdf site-test paper help setup figures essays store record full seeds gpu claims claim lab test slow-test pulled quick-test bench mutants clean
+.PHONY: lane site slides pdf site-test paper help setup figures essays store record full seeds gpu claims claim lab test slow-test pulled quick-test bench mutants clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -53,7 +53,10 @@ slow-test: setup ## of the unit tests those that take minutes: wrong formulas, c
 	@$(PLAIN) $(ONE_THREAD) $(BIN)/pytest -q -n 2 --dist worksteal -m slow
 
 pulled: setup ## end runs, recordings and set-ups at random moments and look at what the next ones make of it
-	@$(PLAIN) $(BIN)/python tests/pulled.py $(if $(NB),--only figures --notebook $(NB))
+	@$(PLAIN) $(BIN)/python tests/pulled.py $(if $(NB),--only figures --notebook $(NB),--keep)
+
+lane: setup ## (half an hour) tests and claims with other versions, in an environment of their own: NAME=oldest|newest (ALL=--all)
+	@$(PLAIN) PYTHONPATH="$(CURDIR):$(CURDIR)/tests" $(BIN)/python -m lanes $(or $(NAME),oldest) $(ALL)
 
 quick-test: setup ## the unit tests that take seconds (no notebook is run)
 	@$(PLAIN) $(ONE_THREAD) $(BIN)/pytest -q -n 2 -m "not slow"
@@ -73,9 +76,9 @@ gpu: ## run the live training cells on a GPU and measure its speed, eight minute
 bench: setup ## measure ours beside its peers (QUICK=--quick: small sizes only); rewrites benchmarks/README.md
 	@$(BIN)/python -m benchmarks.environment $(QUICK)
 
-mutants: setup ## put random wrong formulas in and see what catches them (hours; goes on where it stopped; N=, SEED=, PACKAGE=)
+mutants: setup ## put random wrong formulas in and see what catches them (hours; goes on where it stopped; SHARE=, SEED=, PACKAGE=)
 	@$(PLAIN) $(ONE_THREAD) PYTHONPATH="$(CURDIR):$(CURDIR)/tests" nice -n 19 $(BIN)/python -m mutants \
-	    $(if $(N),--count $(N)) $(if $(SEED),--seed $(SEED)) $(if $(PACKAGE),--package $(PACKAGE))
+	    $(if $(SHARE),--share $(SHARE)) $(if $(SEED),--seed $(SEED)) $(if $(PACKAGE),--package $(PACKAGE))
 
 site: ## build the static site into build/site (needs Node.js and graphviz)
 	@$(PYTHON) site/build.py

@@ -9,7 +9,7 @@ import re
 
 from links import rebase
 
-from helpers.collection import words
+from helpers.collection import faults, words
 from helpers.ledger import cards, verdicts
 
 ANCHOR = re.compile(r'<a id="([^"]+)"></a>')
@@ -24,6 +24,7 @@ BROWSER_COLUMNS = (
     "verdict",
     "tightest check",
     "would notice",
+    "faults caught",
     "nearest control",
     "provenance",
 )
@@ -69,7 +70,8 @@ def page(collection, label):
             "",
             f"The claim {word}. Tightest check: {shown(words.measured(record))}; it would notice ",
         ]
-        lines[-1] += f"{words.notices(record)}. Nearest control: {shown(words.nearest(record))}."
+        lines[-1] += f"{words.notices(record)}. Nearest control: {shown(words.nearest(record))}. "
+        lines[-1] += f"Random faults in its code that it caught: {faults.said(collection.faults.get(label))}."
         lines += ["", *check_tables(record)]
     if "weak" in entry:
         lines += ["## What was not tested", "", words.sentence(entry["weak"]), ""]
@@ -166,6 +168,7 @@ def browser(collection):
             ("PASS" if verdicts.passed(record) else "<strong>FAIL</strong>", int(verdicts.passed(record))),
             (html.escape(words.measured(record).replace("`", "")), record["measured"]),
             (html.escape(words.notices(record)), order),
+            (faults.said(collection.faults.get(label)), collection.faults.get(label, (0, 0, 0))[0]),
             (html.escape(words.nearest(record).replace("*", "")), words.nearest(record)),
             (html.escape(", ".join(entry["provenance"])), ", ".join(entry["provenance"])),
         ]
@@ -245,7 +248,10 @@ def export(collection):
     )
 
 
-CSV_COLUMNS = "id paper part where title statement source provenance method kind verdict tightest measured threshold resolution uses"
+CSV_COLUMNS = (
+    "id paper part where title statement source provenance method kind verdict tightest measured threshold resolution "
+    "faults_caught faults_met faults_stale uses"
+)
 
 
 def as_csv(collection):
@@ -262,6 +268,7 @@ def as_csv(collection):
         else:
             row += [record["kind"], "PASS" if verdicts.passed(record) else "FAIL", record["tightest"]]
             row += [record["measured"], record["threshold"], words.tightest(record)["resolution"]]
+        row += collection.faults.get(label, (0, 0, 0))
         writer.writerow([*row, "; ".join(entry["uses"])])
     return buffer.getvalue()
 

@@ -19,7 +19,7 @@ import theory_map  # noqa: E402
 from links import rebase  # noqa: E402
 
 from helpers import files  # noqa: E402
-from helpers.collection import words  # noqa: E402
+from helpers.collection import faults, words  # noqa: E402
 from helpers.figures import numbers  # noqa: E402
 from helpers.ledger import cards, claims, verdicts  # noqa: E402
 
@@ -90,6 +90,11 @@ class Collection:
             for place, folder in folders.items()
         }
         return {key: content for key, content in every.items() if content is not None}
+
+    @cached_property
+    def faults(self):
+        """Random faults that every claim met, by id; see ``helpers.collection.faults.counts``."""
+        return faults.counts(self.cards)
 
     def has_appendix(self, name):
         return (name, "appendix") in self.notebooks

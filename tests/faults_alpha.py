@@ -323,5 +323,34 @@ FAULTS = [
     *cell(
         "an anchor's own distance kept", "AC-X3", "torch.diag(torch.full((60,), torch.inf))\n    alpha", "0\n    alpha"
     ),
+    *cell("steps along one view only", "AC-X4", "p, q = a @ vectors, b @ vectors", "p, q = a @ vectors, a @ vectors"),
+    *cell("one temperature for all", "AC-X4", "infonce(temperature=tau,", "infonce(temperature=0.5,"),
+    *cell("each distance weighed by itself", "AC-X5", "stranger * far)", "stranger * far * (1 + far))"),
+    *cell("one view read by coordinates", "AC-X5", "strangers = (z @ z.mT)[..., off]", "strangers = z[..., 0]"),
+    *cell("pull of one for two", "AC-X5", "2 - 2 * (z * other)", "2 - (z * other)"),
+    *cell("importances not differentiated", "AC-X6", "(1 + beta) * p - beta * q", "p"),
+    *cell("correction for false strangers forgotten", "AC-X6", "h = (raw - false * count)", "h = (raw - 0 * count)"),
+    *cell("second moment for variance", "AC-X7", "law, m)[:, :, None]", "law, 0 * m)[:, :, None]"),
+    *cell(
+        "partners share the view",
+        "AC-X7",
+        "second = f[:, sample, view], f[:, sample, partner]",
+        "second = 2 * (f[:, sample, view],)",
+    ),
+    *cell("an optimum that is none", "AC-X8", "tolerance=1e-8, magnitude=4.0", "tolerance=1e-2, magnitude=4.0"),
+    *cell(
+        "outputs not normalised",
+        "AC-X8",
+        "return f / f.norm(dim=-1, keepdim=True)\n\n\ndef plain",
+        "return f\n\n\ndef plain",
+    ),
+    *function("sums over columns", "losses.pair_family.contrastive_covariance", sums_of_columns, "AC-X4"),
+    *function(
+        "half of the within-sample term",
+        "losses.pair_family.contrastive_covariance",
+        half_the_within_sample_term,
+        "AC-X7",
+    ),
+    *function("factor 1/2 dropped", HALF, doubled_distances, "AC-X8"),
     *cell("row sums along rows", "AC-E5", "raised.sum(1, keepdim=keepdim)", "raised.sum(0, keepdim=keepdim)"),
 ]

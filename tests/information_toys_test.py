@@ -1,4 +1,5 @@
 import math
+import types
 
 import numpy as np
 import pytest
@@ -50,3 +51,15 @@ def test_factor_encoders_are_functions_of_the_seed():
     assert first == again
     assert np.isfinite(other)
     assert 0.3 < information_toys.factor_encoders([0], set(), steps=0)[0] < 1
+
+
+def test_mixed_encoders_have_a_row_a_seed_and_a_column_a_weight(monkeypatch):
+    def mixed(seed, weights, pairing, device):
+        assert (pairing, device) == ("class", "cpu")
+        read = types.SimpleNamespace(value=100.0 * seed, standard_error=0.1)
+        return [(math.nan, read, types.SimpleNamespace(value=weight, standard_error=0.2)) for weight in weights]
+
+    monkeypatch.setattr(information_toys, "_mixed", mixed)
+    found = information_toys.mixed_encoders([3, 7], [0.0, 0.5, 1.0], pairing="class")
+    assert found.information.tolist() == [[300.0] * 3, [700.0] * 3]
+    assert found.accuracy.tolist() == [[0.0, 0.5, 1.0]] * 2

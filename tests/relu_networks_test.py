@@ -84,6 +84,16 @@ def test_a_frozen_gate_is_found_and_opened():
     assert end.energy.item() == pytest.approx(torch.linalg.eigvalsh(covariance)[0, -1].item() / 2)
 
 
+def test_a_frozen_gate_is_opened_beside_a_network_at_rest():
+    covariance = torch.tensor([[[1.0, 0.2], [0.2, 2.0]]], dtype=FLOAT)
+    top = torch.linalg.eigh(covariance[0])[1][:, -1].abs()
+    first = torch.stack([torch.tensor([[1.0, 0.0]], dtype=FLOAT), top[None]])
+    second = torch.ones(2, 1, 1, dtype=FLOAT)
+    end, left = relu_networks.ascend_through_kinks(first, second, covariance, constraint="filter")
+    assert left.tolist() == [0.0, 0.0]
+    assert torch.allclose(end.energy, torch.linalg.eigvalsh(covariance[0])[-1] / 2)
+
+
 def test_a_weight_far_below_zero_is_no_kink():
     covariance = torch.tensor([[1.0, 0.2], [0.2, 2.0]], dtype=FLOAT)
     first = torch.tensor([[0.8, -0.6]], dtype=FLOAT)

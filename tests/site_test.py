@@ -20,6 +20,8 @@ import links  # noqa: E402
 import source  # noqa: E402
 import theory_map  # noqa: E402
 
+from helpers.collection import faults  # noqa: E402
+
 
 @pytest.fixture(scope="module")
 def collection():
@@ -47,6 +49,7 @@ def test_every_claim_has_a_page_with_statement_source_verdict_and_cells(collecti
         page, entry = pages[f"claims/{label}.md"], collection.entry(label)
         for said in (entry["statement"].strip(), entry["source"], f"make claim ID={label}", "## Verdict", "```python"):
             assert said in page, (label, said)
+        assert f"Random faults in its code that it caught: {faults.said(collection.faults.get(label))}." in page
         record = collection.record(label)
         for check in record["checks"]:
             assert claim_pages.plain(check["name"]).replace("|", "\\|")[:12] in page
@@ -157,6 +160,9 @@ def test_claims_as_csv_and_as_bibtex(collection):
     rows = list(csv.DictReader(io.StringIO(claim_pages.as_csv(collection))))
     assert [row["id"] for row in rows] == list(collection.home)
     assert all(row["verdict"] == "PASS" for row in rows)
+    caught = {row["id"]: tuple(int(row[f"faults_{word}"]) for word in ("caught", "met", "stale")) for row in rows}
+    assert caught == {label: collection.faults.get(label, (0, 0, 0)) for label in collection.home}
+    assert any(sum(count) for count in caught.values())
     entries = claim_pages.bibtex(collection)
     papers = [card for card in collection.cards.values() if card.paper["links"]]
     assert entries.count("@misc{") == len(collection.home) + len(papers)

@@ -267,6 +267,19 @@ def test_other_rules_state_their_resolution_directly():
     assert gain["resolution"] == float(f"{gain['threshold'] / gain['measured']:.0e}")
 
 
+def test_no_surprise_at_all_is_a_plain_zero():
+    # -log10(1) is a negative zero, which would be stored as -0.0
+    assert str(check(lambda c: c.goodness("x", 1.0, trials=9))["measured"]) == "0.0"
+
+
+def test_a_rate_would_notice_what_its_bias_leaves_open_on_the_nearer_side():
+    fit = SimpleNamespace(slope=-0.97, standard_error=0.0, points=5)
+    # -0.97 leaves 0.17 to a prediction that is lower and 0.23 to one that is higher; one digit is stated
+    assert check(lambda c: c.rate("x", fit, -1.0, bias=0.2, exact=True))["resolution"] == 0.2
+    assert check(lambda c: c.rate("x", fit, -1.0, bias=0.04, exact=True))["resolution"] == 0.01
+    assert check(lambda c: c.rate("x", fit, -1.0, bias=4.03, exact=True))["resolution"] == 4.0
+
+
 def test_a_failing_check_has_no_resolution():
     assert check(lambda c: c.identity("x", 1.0, 2.0, tolerance=1e-8))["resolution"] is None
 

@@ -8,7 +8,7 @@ from helpers.files import moved
 from helpers.ledger import cards, claims, verdicts
 from helpers.ledger.compare import by_id, disagreements
 
-from . import words
+from . import faults, words
 
 COLUMNS = [
     "claim",
@@ -17,6 +17,7 @@ COLUMNS = [
     "tightest check",
     "must",
     "would notice",
+    "faults caught",
     "nearest control",
     "provenance",
     "evidence",
@@ -105,14 +106,18 @@ def claims_page(output, *, folder=cards.FOLDER):
         "",
         "Written by `make figures`; every number below was computed by the notebook it links to. The tightest check of "
         "a claim is the one that came closest to failing; what it would notice is the smallest change of the claimed "
-        "side that its rule rejects; the nearest control is the broken version that misses the threshold by least.",
+        "side that its rule rejects; the nearest control is the broken version that misses the threshold by least. "
+        "Faults caught are random wrong formulas, put into its cells and the functions it uses one at a time, that the "
+        "claim noticed, of those it met until it had caught one (`make mutants`); they are stale once that code has "
+        "changed.",
         "",
     ]
     found = records(output, folder=folder)
+    counts = faults.counts(found)
     for name, (card, every) in found.items():
         parts += [f"## {name}", "", f"{card.paper['citation']}.", ""]
         parts += [words.row(COLUMNS), "|---" * len(COLUMNS) + "|"]
-        parts += [_claim_row(output, card, label, record) for label, record in every.items()]
+        parts += [_claim_row(output, card, label, record, counts.get(label)) for label, record in every.items()]
         parts.append("")
     parts += ["## Weak points", "", "Of each paper the claims that would notice least, the coarsest first.", ""]
     for name, (card, every) in found.items():
@@ -129,7 +134,7 @@ def claims_page(output, *, folder=cards.FOLDER):
     return "\n".join(parts) + "\n"
 
 
-def _claim_row(output, card, label, record):
+def _claim_row(output, card, label, record, count):
     entry = card.claims[label]
     text = entry["where"] if card.is_essay else "notebook"
     evidence = [words.link(card, entry, label, seen_from="output", text=text)]
@@ -146,6 +151,7 @@ def _claim_row(output, card, label, record):
             words.measured(record),
             words.must(record),
             words.notices(record),
+            faults.said(count),
             words.nearest(record),
             ", ".join(entry["provenance"]),
             ", ".join(evidence),

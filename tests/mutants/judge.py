@@ -2,18 +2,21 @@
 
 import ast
 import csv
+import itertools
 import time
 
 from helpers import files
+from helpers.collection import faults as stored
 
 from . import net, places, reach
 
 STAGES = ("own", "neighbours", "claims", "numbers")
 LATER = "not run"
-FAULT = ("path", "where", "kind", "line", "cell", "start", "end", "old", "new", "code")
+FAULT = ("path", "where", "kind", "cell", "place", "old", "new", "code")
 FIELDS = (*FAULT, "net", "first", "caught", "by", "how", "tests", "claims", "seconds")
-CLAIM_FIELDS = ("notebook", "claim", *FAULT, "how")
+CLAIM_FIELDS = ("notebook", "claim", "cells", *FAULT, "how", "pinned")
 CLAIM = 60  # CPU seconds after which a claim counts as endless; in the quick profile none takes half of it
+CHEAP = 10  # CPU seconds; a claim that takes longer waits for the others
 
 
 class Table:
@@ -53,8 +56,8 @@ class Table:
 
 
 def key(row):
-    """Names a fault within one version of its file."""
-    return row["path"], int(row["cell"]), int(row["start"]), int(row["end"]), row["new"], row["code"]
+    """Names the fault of a row, as :attr:`places.Fault.key`."""
+    return row["path"], row["where"], row["kind"], int(row["cell"]), row["old"], row["new"], int(row["place"])
 
 
 def about(fault, code):
@@ -95,7 +98,7 @@ class Judge:
         self.map = reach.Map(self.modules, self.tests, sources)
         self._offered = {}
         self.formulas = places.modules(copy)
-        self.version = places.digest("".join([*self.modules.values(), *self.tests.values()]))
+        self.version = stored.digest("".join([*self.modules.values(), *self.tests.values()]))
 
     # -- one fault --------------------------------------------------------------------------------------
     def judge(self, fault):
@@ -140,6 +143,8 @@ class Judge:
     def sample(self, table, faults, *, until, settled=lambda row: False):
         """Judge faults that the table does not hold yet; survivors again once tests or modules have changed.
 
+        Rows of faults that are not among these, or whose function has changed since, are dropped.
+
         Parameters
         ----------
         table : Table
@@ -149,10 +154,11 @@ class Judge:
         settled : callable
             Whether it is known why nothing catches the fault of a row: it is not judged again.
         """
+        codes = {fault.key: self.code(fault) for fault in faults}
+        table.rows = [row for row in table.rows if codes.get(key(row)) == row["code"]]
         known, begun, worked = {key(row): row for row in table.rows}, time.monotonic(), 0
         for k, fault in enumerate(faults):
-            code = places.digest(self.modules[fault.path])
-            old = known.get(key(about(fault, code)))
+            code, old = codes[fault.key], known.get(fault.key)
             waits = old is not None and old["claims"] == LATER and bool(self.claim_seconds)
             if old is not None and (old["caught"] in STAGES[:3] or settled(old)):
                 continue
@@ -173,7 +179,7 @@ class Judge:
             left = (time.monotonic() - begun) / worked * (len(faults) - k - 1) / 60
             said = f"{row['caught'] or 'SURVIVES'} {row['by']} {row['how']}".strip()
             self.progress(
-                f"{k + 1} of {len(faults)}, {left:.0f} min left: {fault.path}:{fault.line} {fault.kind}: {said}"
+                f"{k + 1} of {len(faults)}, {left:.0f} min left: {fault.path} {fault.where} {fault.kind}: {said}"
             )
 
     def verify(self, table):
@@ -200,58 +206,95 @@ class Judge:
     def claims_against_faults(self, table, *, each, seed, until):
         """For every claim, faults of its own cells and of the functions it reaches: does the claim itself notice?
 
-        In rounds over all claims, a fault of the cells and one of the modules in turn, so that an early end leaves
-        every claim with about as many.
+        Every claim meets faults until it has caught one, the cheap claims first. Rows of code that has changed are
+        dropped.
 
         Parameters
         ----------
         table : Table
         each : int
-            Faults a claim.
+            Faults a claim, at most.
         seed : int
         until : float
             ``time.monotonic()`` after which none is begun.
         """
-        held = {(row["notebook"], row["claim"], *key(row)) for row in table.rows}
-        for turn in range(each):
-            for k, name in enumerate(self.cells):
-                if time.monotonic() > until:
-                    return
-                fault, code = self._draw(name, turn, seed)
-                if fault is None or (*name, *key(about(fault, code))) in held:
-                    continue
-                with self.scratch.with_fault(fault):
-                    verdict = net.try_claim(self.scratch, name, seconds=CLAIM)
-                how = verdict["failed"] or ("numbers" if verdict["moved"] else "")
-                table.put(about(fault, code) | {"notebook": name[0], "claim": name[1], "how": how})
-                said = (
-                    f"{name[1]} {'catches' if verdict['failed'] else 'MISSES'} {fault.path}:{fault.line} {fault.kind}"
-                )
-                self.progress(f"round {turn + 1} of {each}, {k + 1} of {len(self.cells)}: {said} {how}")
+        table.rows = [row for row in table.rows if self.holds(row)]
+        dear = set()
+        for limit in (CHEAP, CLAIM):
+            for turn in range(each):
+                for k, name in enumerate(self.cells):
+                    if time.monotonic() > until:
+                        return
+                    met = [row for row in table.rows if (row["notebook"], row["claim"]) == name]
+                    if len(met) > turn or any(map(stored.noticed, met)) or (limit < CLAIM and name in dear):
+                        continue
+                    said = self._claim_against_fault(table, name, met, seed, limit)
+                    if said is None:
+                        dear.add(name)
+                    elif said:
+                        self.progress(f"round {turn + 1} of {each}, {k + 1} of {len(self.cells)}: {said}")
 
-    def _draw(self, name, turn, seed):
-        """The fault of a claim in one round: even rounds look into its cells, odd ones into modules."""
-        if turn % 2 == 0:
-            texts, offered = {}, []
-            for path in dict.fromkeys(path for path, _, _ in self.cells[name]):
-                own = [(k, source) for where, k, source in self.cells[name] if where == path and k >= 0]
-                wanted = places.compared([source for _, source in own])
-                for position, (k, source) in enumerate(own):
-                    texts[path, k] = source
-                    starts = {line for index, line in wanted if index == position}
-                    found = places.faults(source, path, cell=k, claim=name[1])
-                    offered += [fault for fault in found if _statement(fault, source) in starts]
-        else:
-            texts, offered = self.modules, []
-            for path, k in sorted(self.map.below(name)):
-                if path in self.formulas:
-                    _, _, first, last = self.map.nodes[path][k]
-                    offered += [f for f in self._faults(path) if first <= f.line <= last]
-        for k, fault in enumerate(places.draws(offered, texts, seed)):
-            if k == turn // 2:
-                text = texts[fault.path] if fault.cell < 0 else texts[fault.path, fault.cell]
-                return fault, places.digest(text)
-        return None, ""
+    def _claim_against_fault(self, table, name, met, seed, limit):
+        """One more row; what to say about it, empty if there is no other fault, None if the claim took too long."""
+        known = {key(row) for row in met}
+        fault = next((fault for fault in self.offers(name, seed) if fault.key not in known), None)
+        if fault is None:
+            return ""
+        with self.scratch.with_fault(fault):
+            verdict = net.try_claim(self.scratch, name, seconds=limit)
+        if verdict["failed"] == "timeout" and limit < CLAIM:
+            return None
+        how = verdict["failed"] or ("numbers" if verdict["moved"] else "")
+        row = about(fault, self.code(fault)) | {"notebook": name[0], "claim": name[1], "how": how, "pinned": ""}
+        table.put(row | {"cells": stored.of_cells(self.own(name))})
+        caught = "catches" if verdict["failed"] else "MISSES"
+        return f"{name[1]} {caught} {fault.path} {fault.where} {fault.kind} {how}"
+
+    def pin(self, table, *, until):
+        """Run the tests on the faults of modules that a claim let pass: the column ``pinned``, a test or "no test"."""
+        kept, self.claim_seconds = self.claim_seconds, 0.0
+        for row in table.rows:
+            if int(row["cell"]) >= 0 or stored.noticed(row) or row["pinned"] or time.monotonic() > until:
+                continue
+            fault = next(fault for fault in self._faults(row["path"]) if fault.key == key(row))
+            row["pinned"] = self.judge(fault)["by"] or "no test"
+            table.write()
+            self.progress(f"{row['claim']} let pass {row['path']} {row['where']} {row['kind']}: {row['pinned']}")
+        self.claim_seconds = kept
+
+    def own(self, name):
+        """Sources of a claim's cells, without the set-up."""
+        return [source for _, k, source in self.cells.get(name, ()) if k >= 0]
+
+    def code(self, fault):
+        """Stands for what a fault is put into: the function, or the claim's cells."""
+        if fault.cell < 0:
+            return stored.of_function(self.modules[fault.path], fault.where)
+        return stored.of_cells(self.own(next(name for name in self.cells if name[1] == fault.where)))
+
+    def holds(self, row):
+        """Whether a row of the table of claims was judged with the code that stands there now."""
+        return stored.current(row, self.scratch.copy, self.own((row["notebook"], row["claim"])))
+
+    def offers(self, name, seed):
+        """Faults for a claim in the order in which it meets them, of its cells and of modules in turn: a generator."""
+        texts, offered = {}, []
+        for path in dict.fromkeys(path for path, _, _ in self.cells[name]):
+            own = [source for where, k, source in self.cells[name] if where == path and k >= 0]
+            wanted = places.compared(own)
+            for k, source in enumerate(own):
+                texts[path, k] = source
+                starts = {line for index, line in wanted if index == k}
+                found = places.faults(source, path, cell=k, claim=name[1])
+                offered += [fault for fault in found if _statement(fault, source) in starts]
+        below = []
+        for path, k in sorted(self.map.below(name)):
+            if path in self.formulas:
+                _, _, first, last = self.map.nodes[path][k]
+                below += [f for f in self._faults(path) if first <= f.line <= last]
+        seed = f"{seed} {name[1]}"  # or all claims that reach a function would meet the same fault of it
+        turns = itertools.zip_longest(places.draws(offered, texts, seed), places.draws(below, self.modules, seed))
+        return (fault for pair in turns for fault in pair if fault is not None)
 
     def _faults(self, path):
         if path not in self._offered:

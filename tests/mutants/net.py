@@ -157,7 +157,9 @@ class Scratch:
             wrong = fault.put_into(right.decode())
         else:
             content = json.loads(right)
-            cell = content["cells"][fault.cell]
+            tag = f"claim:{fault.where}"
+            tagged = [cell for cell in content["cells"] if tag in cell["metadata"].get("tags", [])]
+            cell = tagged[fault.cell]
             cell["source"] = fault.put_into("".join(cell["source"])).splitlines(keepends=True)
             wrong = json.dumps(content)
         self.faulty = True

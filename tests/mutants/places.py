@@ -6,11 +6,12 @@ annotations, decorators, and no refusals (an ``if`` whose body raises, and what 
 
 import ast
 import hashlib
-import itertools
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+
+from helpers.collection import faults as stored
 
 # Everything below these that is not left out bears formulas.
 PACKAGES = (
@@ -101,7 +102,9 @@ class Fault:
         The piece, in bytes of the text.
     old, new : str
     cell : int
-        Position of the cell in its notebook; -1 in a module.
+        Position of the cell among those of its claim in the notebook; -1 in a module.
+    place : int
+        How many faults before it in the same function are written the same.
     """
 
     path: str
@@ -115,22 +118,17 @@ class Fault:
     old: str
     new: str
     cell: int = -1
+    place: int = 0
 
     @property
     def key(self):
-        """Names the fault within one version of the code."""
-        place = f"{self.path}[{self.cell}]" if self.cell >= 0 else self.path
-        return f"{place}:{self.start}:{self.end}:{self.new}"
+        """Names the fault, wherever in its file it stands: a tuple of str and int."""
+        return self.path, self.where, self.kind, self.cell, self.old, self.new, self.place
 
     def put_into(self, text):
         """The wrong text."""
         content = text.encode()
         return (content[: self.start] + self.new.encode() + content[self.end :]).decode()
-
-
-def digest(text):
-    """Twelve hexadecimal digits that stand for a text."""
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def modules(root):
@@ -151,7 +149,7 @@ def faults(text, path, *, cell=-1, claim=None):
     path : str
         Entered in the faults.
     cell : int
-        Position in the notebook, for the source of a claim's cell.
+        Position among the claim's cells of the notebook, for the source of one.
     claim : str, optional
         Its id. In a cell only what the claim's checks compare is touched (see :func:`compared`), and no setting of an
         instance: with another the claim holds too.
@@ -164,8 +162,13 @@ def faults(text, path, *, cell=-1, claim=None):
     search = _Search(text, path, cell, claim)
     for statement in ast.parse(text).body:
         search.statement(statement, "" if claim is None else claim)
-    found = {fault.key: fault for fault in search.found}
-    return sorted(found.values(), key=lambda fault: (fault.start, fault.end, fault.new))
+    found = {(fault.start, fault.end, fault.new): fault for fault in search.found}
+    counts, placed = {}, []
+    for _, fault in sorted(found.items()):
+        place = counts.get(fault.key, 0)
+        counts[fault.key] = place + 1
+        placed.append(replace(fault, place=place))
+    return placed
 
 
 def means_something(fault, text):
@@ -205,41 +208,78 @@ def compared(sources):
     return kept
 
 
-def sample(texts, count, seed):
-    """A random sample of the faults of modules, without repetition: a function, a kind that it offers, a place of it.
+def clocks(offered, seed):
+    """When every fault would be drawn, if a function draws one in a unit of time: a kind it offers, then a place of it.
+
+    An exponential time of its own for each fault, read off a hash of its name and the seed. It depends on the faults of
+    its own function alone: whatever is written elsewhere, what is drawn here up to a given time stays the same.
+
+    Parameters
+    ----------
+    offered : sequence of Fault
+        All faults of the functions.
+    seed : int or str
+
+    Returns
+    -------
+    list of float
+        In the order of ``offered``; the rate is one over the number of kinds and the number of places of the kind.
+    """
+    kinds, places = {}, {}
+    for fault in offered:
+        function = fault.path, fault.where
+        kinds.setdefault(function, set()).add(fault.kind)
+        places[function, fault.kind] = places.get((function, fault.kind), 0) + 1
+    found = []
+    for fault in offered:
+        function = fault.path, fault.where
+        code = hashlib.sha256(repr((*fault.key, seed)).encode()).digest()
+        uniform = (int.from_bytes(code[:8], "big") + 0.5) / 2**64
+        found.append(-np.log(uniform) * len(kinds[function]) * places[function, fault.kind])
+    return found
+
+
+def sample(texts, share, seed, *, first=frozenset(), kept=()):
+    """A random sample of the faults of modules.
 
     Parameters
     ----------
     texts : dict of str to str
         Source texts by path.
-    count : int
+    share : float
+        Faults that a function draws on average, as long as it has more.
     seed : int
+    first : set of str
+        Names by :func:`name` of functions that were drawn from before, with the same chances: of these the sample has
+        what was drawn then, and nothing else.
+    kept : collection of tuple
+        Keys of the faults that were drawn then.
 
     Returns
     -------
     list of Fault
-        A shorter sample with the same seed is its beginning; at most as long as there are faults.
+        In the order in which they are drawn; a sample with a smaller share is its beginning.
     """
-    return list(itertools.islice(draws([f for p, text in texts.items() for f in faults(text, p)], texts, seed), count))
+    drawn = []
+    for path, text in texts.items():
+        offered = faults(text, path)
+        for fault, clock in zip(offered, clocks(offered, seed), strict=True):
+            before = first and name(fault, text) in first
+            if (fault.key in kept if before else clock < share) and means_something(fault, text):
+                drawn.append((clock, fault.key, fault))
+    return [fault for _, _, fault in sorted(drawn)]
+
+
+def name(fault, text):
+    """Stands for the function of a fault, its place and its code: 12 hexadecimal digits."""
+    return stored.digest(f"{fault.path} {fault.where} {stored.of_function(text, fault.where)}")
 
 
 def draws(offered, texts, seed):
-    """Faults in random order as in :func:`sample`: a generator of Fault; ``texts`` by path, or by (path, cell)."""
-    tree = {}
-    for fault in offered:
-        tree.setdefault((fault.path, fault.where), {}).setdefault(fault.kind, []).append(fault)
-    rng = np.random.default_rng(seed)
-    while tree:
-        function = list(tree)[rng.integers(len(tree))]
-        kinds = tree[function]
-        kind = list(kinds)[rng.integers(len(kinds))]
-        fault = kinds[kind].pop(rng.integers(len(kinds[kind])))
+    """Faults in the order in which they are drawn: a generator of Fault; ``texts`` by path, or by (path, cell)."""
+    for _, _, fault in sorted((c, f.key, f) for c, f in zip(clocks(offered, seed), offered, strict=True)):
         if means_something(fault, texts[fault.path if fault.cell < 0 else (fault.path, fault.cell)]):
             yield fault
-        if not kinds[kind]:
-            del kinds[kind]
-        if not kinds:
-            del tree[function]
 
 
 def _read(node):

@@ -41,6 +41,9 @@ class Map:
     def __init__(self, modules, tests, claims):
         self.modules, self.tests = modules, tests
         self.needs = {name: imported(text, name, modules) for name, text in (modules | tests).items()}
+        for name, text in tests.items():  # tests import what stands beside them by its plain name
+            beside = re.findall(r"^(?:import|from) (\w+)", text, re.M)
+            self.needs[name] |= {f"tests/{other}.py" for other in beside} & tests.keys() - {name}
         self.reached = {name: self._closure(needs) for name, needs in self.needs.items()}
         self._bound = {}
         self.nodes = {name: bindings(text) for name, text in (modules | tests).items()}

@@ -6,8 +6,9 @@ from collections import Counter
 from scipy import stats
 
 from helpers import files
+from helpers.collection import faults as stored
 
-from . import judge, places
+from . import judge, reach
 
 LEVEL = 0.95
 MARK = "<!-- below this line: written by `make mutants` -->"
@@ -15,6 +16,7 @@ CLASSES = {
     "equivalent": "computes the same",
     "below resolution": "differs by less than a test can ask for",
     "choice": "a setting that no formula prescribes",
+    "control": "changes a broken version only, which stays broken",
     "slow": "caught by a test that is marked slow",
     "hole": "wrong, and nothing says so",
     "closed": "was a hole; a test that was added since catches it",
@@ -52,7 +54,7 @@ def notes(path):
 
 def note(row, entries):
     """The entry about the fault of a row, or None; one that was caught at once needs none, whatever it looks like."""
-    if row["first"] in judge.STAGES[:3]:
+    if (row["first"] in judge.STAGES[:3]) if "first" in row else stored.noticed(row):
         return None
     for entry in entries:
         if all(entry[name] == row[name] for name in ("path", "where", "old", "new")):
@@ -71,29 +73,21 @@ def settled(row, entries):
 
 
 def current(root, rows):
-    """Rows whose file is what it was when they were judged, and the other rows: two lists.
-
-    A row stands for the text that it judged; of a cell, the text of that cell.
-    """
-    fresh, stale, texts = [], [], {}
+    """Rows whose code is what it was when they were judged, and the other rows: two lists; of either table."""
+    fresh, stale, cells = [], [], {}
     for row in rows:
-        place = row["path"], int(row["cell"])
-        if place not in texts:
-            texts[place] = _text(root, *place)
-        (fresh if places.digest(texts[place]) == row["code"] else stale).append(row)
+        if "claim" in row:
+            name = row["notebook"]
+            if name not in cells:
+                cells[name] = reach.claim_cells(root, name)
+            sources = [source for _, k, source in cells[name].get(row["claim"], ()) if k >= 0]
+            holds = stored.current(row, root, sources)
+        else:
+            path = root / row["path"]
+            text = path.read_text(encoding="utf-8") if path.exists() else ""
+            holds = stored.of_function(text, row["where"]) == row["code"]
+        (fresh if holds else stale).append(row)
     return fresh, stale
-
-
-def _text(root, path, cell):
-    if not (root / path).exists():
-        return ""
-    text = (root / path).read_text(encoding="utf-8")
-    if cell < 0:
-        return text
-    import json
-
-    cells = json.loads(text)["cells"]
-    return "".join(cells[cell]["source"]) if cell < len(cells) else ""
 
 
 def package(path):
@@ -110,11 +104,6 @@ def by_claim(rows):
     return found
 
 
-def noticed(row):
-    """Whether the claim itself noticed: by its verdict, a control that passes, or an end before it."""
-    return row["how"] not in ("", "numbers")
-
-
 def write(root, kept):
     """Write ``README.md`` beside the tables; what stands above its line is kept.
 
@@ -128,8 +117,13 @@ def write(root, kept):
     rows = judge.Table(kept / "faults.csv", judge.FIELDS).rows
     claims = judge.Table(kept / "claims.csv", judge.CLAIM_FIELDS).rows
     entries = notes(kept / "survivors.toml")
-    parts = (_freshness(root, rows, claims), _rates(rows, entries), _survivors(rows, entries), _claims(claims))
-    text = "\n".join(line for part in parts for line in part)
+    parts = (
+        _own_cells(claims, entries),
+        _freshness(root, rows, claims),
+        _rates(rows, entries),
+        _survivors(rows, entries),
+    )
+    text = "\n".join(line for part in (*parts, _claims(claims)) for line in part)
     page = kept / "README.md"
     head = page.read_text(encoding="utf-8").split(MARK)[0] if page.exists() else ""
     files.write_text(page, f"{head}{MARK}\n\n{text}\n")
@@ -140,7 +134,7 @@ def _freshness(root, rows, claims):
     for name, table in (("faults.csv", rows), ("claims.csv", claims)):
         stale = len(current(root, table)[1])
         said.append(
-            f"`{name}` has {len(table)} rows" + (f", {stale} of them stale (their file has changed)" if stale else "")
+            f"`{name}` has {len(table)} rows" + (f", {stale} of them stale (their code has changed)" if stale else "")
         )
     return [
         f"Judged: {'; '.join(said)}. Tests and modules together were, by their digest, in "
@@ -211,7 +205,7 @@ def _survivors(rows, entries):
         now = f"{row['caught']}: {row['by'].split('::')[-1]}" if row["caught"] else "survives"
         known = (entry["class"], entry["why"]) if entry else (_unnamed(row), "")
         lines.append(
-            f"| `{row['path'].removeprefix('helpers/')}:{row['line']}` `{row['where']}` | {row['kind']}: "
+            f"| `{row['path'].removeprefix('helpers/')}` `{row['where']}` | {row['kind']}: "
             f"{_code(row['old'])} → {_code(row['new'])} | {_cell(now)} | {known[0]} | {_cell(known[1])} |"
         )
     return [*lines, ""]
@@ -221,37 +215,56 @@ def _unnamed(row):
     return "closed" if row["caught"] in judge.STAGES[:3] else "not looked at"
 
 
+def _own_cells(rows, entries):
+    missed = [row for row in rows if int(row["cell"]) >= 0 and not stored.noticed(row)]
+    missed = [(note(row, entries), row) for row in missed]
+    order = ["hole", None, *CLASSES]
+    missed.sort(key=lambda pair: (order.index(pair[0]["class"] if pair[0] else None), pair[1]["claim"]))
+    lines = ["## Claims that kept their verdict with a fault in their own cells", ""]
+    lines += ["| claim | fault | class | why |", "|---|---|---|---|"]
+    for known, row in missed:
+        said = (known["class"], _cell(known["why"])) if known else ("not looked at", "")
+        fault = f"{row['kind']}: {_code(row['old'])} → {_code(row['new'])}"
+        lines.append(f"| {row['claim']} | {fault} | {said[0]} | {said[1]} |")
+    return [*lines, ""]
+
+
 def _claims(rows):
     found = by_claim(rows)
     lines = ["## Claims", ""]
     if not found:
         return [*lines, "No claim has met a fault of its own yet (`make mutants`).", ""]
-    caught = {name: sum(map(noticed, each)) for name, each in found.items()}
+    caught = {name: sum(map(stored.noticed, each)) for name, each in found.items()}
+    first = sum(stored.noticed(each[0]) for each in found.values())
     some = sum(count > 0 for count in caught.values())
     lines += [
         f"{len(found)} claims met {len(rows)} faults, drawn from what their own cells compare and from the functions "
-        f"that these reach; {sum(caught.values())} were noticed by the claim itself. {some} claims caught at least "
-        "one.",
-        "Claims that caught fewer than half stand first; `claims.csv` has every fault.",
+        f"that these reach; {sum(caught.values())} were noticed by the claim itself. "
+        f"The first that it met was caught by {rate(first, len(found))} claims; at least one by "
+        f"{rate(some, len(found))}.",
+        "A claim meets faults until it has caught one, so that shares of single claims are no rates. Claims that "
+        "caught fewer than half stand first, with what pins the lines whose faults they let pass.",
         "",
-        "| notebook | claim | caught | survived | a fault it caught | one it did not |",
-        "|---|---|---|---|---|---|",
+        "| notebook | claim | caught | met | a fault it caught | one it did not | what catches that one |",
+        "|---|---|---|---|---|---|---|",
     ]
     order = sorted(found, key=lambda name: (caught[name] / len(found[name]) >= 0.5, name))
     for name in order:
         each = found[name]
-        good = next((row for row in each if noticed(row)), None)
-        bad = next((row for row in each if not noticed(row)), None)
-        lines.append(
-            f"| {name[0]} | {name[1]} | {caught[name]} | {len(each) - caught[name]} | {_said(good)} | {_said(bad)} |"
-        )
+        good = next((row for row in each if stored.noticed(row)), None)
+        missed = [row for row in each if not stored.noticed(row)]
+        bad = next(iter([row for row in missed if int(row["cell"]) < 0] or missed), None)
+        pinned = _cell(bad["pinned"].split("::")[-1]) if bad else ""
+        said = f"{_said(good)} | {_said(bad)} | {pinned}"
+        lines.append(f"| {name[0]} | {name[1]} | {caught[name]} | {len(each)} | {said} |")
     return [*lines, ""]
 
 
 def _said(row):
     if row is None:
         return ""
-    place = "its cells" if int(row["cell"]) >= 0 else f"`{row['path'].removeprefix('helpers/')}:{row['line']}`"
+    inside = int(row["cell"]) >= 0
+    place = "its cells" if inside else f"`{row['path'].removeprefix('helpers/')}` `{row['where']}`"
     return f"{place}, {row['kind']}: {_code(row['old'])} → {_code(row['new'])}"
 
 

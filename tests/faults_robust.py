@@ -214,4 +214,18 @@ FAULTS = [
     *cell("V3", "unequal classes", "stats.binom.pmf(opposite, K, 0.5)", "stats.binom.pmf(opposite, K, 0.501)"),
     *cell("A4", "noise 5 % larger", "u @ centre - noise *", "u @ centre - 1.05 * noise *"),
     *cell("A5", "the constant 5 % smaller", "sum(dim=-1) / 2", "sum(dim=-1) / 2.1"),
+    *cell("A6", "random search forgotten", "return values - chance", "return values"),
+    *cell(
+        "T3b",
+        "the contrastive loss left out of the bound",
+        "b.contrastive + robust_bounds.allowance(w.temperature, K, w.weight) + w.entropy",
+        "w.entropy",
+    ),
+    *cell(
+        "T4",
+        "largest coordinate for the norm",
+        ", axis=-1).max(axis=(1, 2))",
+        ", axis=-1, ord=np.inf).max(axis=(1, 2))",
+    ),
+    *cell("G2", "cube for the square", ", points) ** 2)", ", points) ** 3)"),
 ]

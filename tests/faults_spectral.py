@@ -173,6 +173,12 @@ FAULTS = [
         "tau = ratio / np.log(contrast)",
     ),
     cell("n - 2 for n - 1 dimensions", "SC-X6b", "[(k * m - 1, k) for", "[(k * m - 2, k) for"),
+    cell(
+        "gap of a perfect fit without k / (k - 1)",
+        "SC-X6b",
+        "n, gap = k * m, ratio * k / (k - 1)",
+        "n, gap = k * m, ratio",
+    ),
     cell("support of the rewrites", "SC-R1", "rewrites * allowed", "1.0 * allowed"),
     cell("one view shared", "SC-V1", "zero_eigenvalues(0), images", "zero_eigenvalues(2), images"),
     cell("c_n without self for both", "SC-X2", "return 1.0 if own else n / (n - 1)", "return n / (n - 1)"),

@@ -12,6 +12,7 @@ class Fault:
 
     ``wrong(original)`` takes the place of ``helpers.<target>`` while ``claim`` runs. With ``target="cell"`` the text
     ``piece``, which occurs exactly once in the claim's cells of essay and appendix, is replaced by ``replacement``.
+    ``by_control``: the checks hold with the fault in, and a control that no longer fails tells.
     """
 
     what: str
@@ -21,6 +22,7 @@ class Fault:
     claim: str = ""
     piece: str = ""
     replacement: str = ""
+    by_control: bool = False
 
     def __post_init__(self):
         cell = self.target == CELL

@@ -204,8 +204,8 @@ def function(what, target, wrong, claim):
     return Fault(what, target, wrong, NOTEBOOK, claim)
 
 
-def cell(what, claim, piece, replacement):
-    return Fault(what, CELL, None, NOTEBOOK, claim, piece, replacement)
+def cell(what, claim, piece, replacement, **options):
+    return Fault(what, CELL, None, NOTEBOOK, claim, piece, replacement, **options)
 
 
 PAIRS, PSEUDO, MODEL = "losses.pair_loss_family", f"{ROOM}.pseudo_pairs", f"{ROOM}.spiked_model"
@@ -321,8 +321,20 @@ FAULTS = [
     cell("1 - q for 1 - 3q/4", "MM-B1", "exact = np.array([1 - 0.75 * fraction", "exact = np.array([1 - fraction"),
     cell("1 for 1 - q", "MM-B1", "1 - (1 - q) / above**2], axis=-1)", "1 - 1 / above**2], axis=-1)"),
     function("pairs in their stored order", f"{PSEUDO}.one_to_one", pairs_as_they_come, "MM-X6"),
-    cell("a quarter of root r / log N", "MM-L81", "np.sqrt(r * np.log(N)) / 4", "np.sqrt(r / np.log(N)) / 4"),
+    cell(
+        "a quarter of root r / log N",
+        "MM-L81",
+        "np.sqrt(r * np.log(N)) / 4",
+        "np.sqrt(r / np.log(N)) / 4",
+        by_control=True,
+    ),
     cell("length without the noise", "MM-L91", "(np.sqrt(r) + np.sqrt(d)) *", "(np.sqrt(r)) *"),
-    cell("one event for n disjoint ones", "MM-L92", "np.minimum(n * tail, 1)", "np.minimum(tail, 1)"),
-    cell("masks forgotten in the lead", "MM-S3", "return errors[0] - errors[1],", "return errors[0],"),
+    cell(
+        "one event for n disjoint ones",
+        "MM-L92",
+        "np.minimum(n * tail, 1)",
+        "np.minimum(0 * n + tail, 1)",
+        by_control=True,
+    ),
+    cell("masks forgotten in the lead", "MM-S3", "return errors[0] - errors[1],", "return errors[0],", by_control=True),
 ]

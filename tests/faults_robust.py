@@ -133,8 +133,8 @@ def function(what, target, wrong, *claims):
     return [Fault(what, target, wrong, NOTEBOOK, f"RC-{claim}") for claim in claims]
 
 
-def cell(claim, what, piece, replacement):
-    return [Fault(what, CELL, None, NOTEBOOK, f"RC-{claim}", piece, replacement)]
+def cell(claim, what, piece, replacement, **options):
+    return [Fault(what, CELL, None, NOTEBOOK, f"RC-{claim}", piece, replacement, **options)]
 
 
 WORLDS, TERMS, BOUNDS = f"{ROOM}.finite_worlds", f"{ROOM}.decomposition", f"{ROOM}.robust_bounds"
@@ -214,7 +214,7 @@ FAULTS = [
     *cell("V3", "unequal classes", "stats.binom.pmf(opposite, K, 0.5)", "stats.binom.pmf(opposite, K, 0.501)"),
     *cell("A4", "noise 5 % larger", "u @ centre - noise *", "u @ centre - 1.05 * noise *"),
     *cell("A5", "the constant 5 % smaller", "sum(dim=-1) / 2", "sum(dim=-1) / 2.1"),
-    *cell("A6", "random search forgotten", "return values - chance", "return values"),
+    *cell("A6", "random search forgotten", "return values - chance", "return values", by_control=True),
     *cell(
         "T3b",
         "the contrastive loss left out of the bound",

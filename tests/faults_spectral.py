@@ -107,8 +107,8 @@ def function(what, target, wrong, claim):
     return Fault(what, target, wrong, NOTEBOOK, claim)
 
 
-def cell(what, claim, piece, replacement):
-    return Fault(what, CELL, notebook=NOTEBOOK, claim=claim, piece=piece, replacement=replacement)
+def cell(what, claim, piece, replacement, **options):
+    return Fault(what, CELL, notebook=NOTEBOOK, claim=claim, piece=piece, replacement=replacement, **options)
 
 
 KERNELS, LOSSES, POPULATION = "losses.kernels", "losses.scores", "losses.population_losses"
@@ -178,6 +178,7 @@ FAULTS = [
         "SC-X6b",
         "n, gap = k * m, ratio * k / (k - 1)",
         "n, gap = k * m, ratio",
+        by_control=True,
     ),
     cell("support of the rewrites", "SC-R1", "rewrites * allowed", "1.0 * allowed"),
     cell("one view shared", "SC-V1", "zero_eigenvalues(0), images", "zero_eigenvalues(2), images"),

@@ -1,125 +1,173 @@
-"""The stored table of random faults: what stands for a piece of code, and how many faults a claim caught."""
+"""Wrong formulas, put in on purpose: each must make the named claim fail by its own rule, or by a control of it.
 
-import csv
+A fault replaces one function of ``helpers`` by a wrong version, wherever a module holds it, or one piece of the claim's
+cells; the claim's cells are then executed alone. A claim that does not notice would be a check that cannot fail.
+That the same cells pass without a fault is what ``notebooks_test`` shows, group by group, for every claim.
+"""
 
+import importlib
+import pkgutil
+import re
+import sys
+
+import claim_cells
+import faults_across
+import faults_alpha
+import faults_information
+import faults_multimodal
+import faults_robust
+import faults_spectral
+import nbformat
 import pytest
+import small_papers
+from claim_cells import run_claim, sources_of
+from faults import CELL, Fault, negated
 
-from helpers import files
-from helpers.collection import faults, groups, pages
-from helpers.ledger import cards
+import helpers
+from helpers.ledger import cards, verdicts
 
-MODULE = '''"""A module."""
-
-import math
-
-SCALE = 2 * math.pi
-HALF = SCALE / 2
-OTHER = 7
+ROOMS = (faults_across, faults_spectral, faults_alpha, faults_information, faults_multimodal, faults_robust)
+FAULTS = [fault for room in ROOMS for fault in room.FAULTS]
 
 
-def area(r):
-    """Of a disc."""
-    return HALF * r**2
+@pytest.fixture(scope="session", autouse=True)
+def every_module():
+    """A module that is first imported while a fault is in would keep it."""
+    for module in pkgutil.walk_packages(helpers.__path__, "helpers."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
 
 
-def length(r):
-    return SCALE * r
+@pytest.fixture(autouse=True)
+def quick_run(tmp_path, monkeypatch):
+    """The quick profile with seed 0, writing nowhere that matters."""
+    for variable in ("PROFILE", "SEED", "REDRAW", "STRICT"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("OUTPUT", str(tmp_path))
+    monkeypatch.setenv("DEVICE", "cpu")
 
 
-class Disc:
-    wide = OTHER
+def put_in(fault, monkeypatch):
+    """Replace the original wherever a loaded helper module holds it; returns a list that grows with every call."""
+    module_name, name = fault.target.rsplit(".", 1)
+    original = getattr(importlib.import_module(f"helpers.{module_name}"), name)
+    wrong, called = fault.wrong(original), []
 
-    def __init__(self, r):
-        self.r = r
+    def counted(*arguments, **options):
+        called.append(1)
+        return wrong(*arguments, **options)
 
-    def area(self):
-        def inner():
-            return area(self.r)
-
-        return inner()
-'''
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "changed"),
-    [
-        ("r**2", "r**3", {"area"}),
-        ("SCALE * r", "SCALE + r", {"length"}),
-        ("2 * math.pi", "3 * math.pi", {"", "area", "length"}),  # HALF is made of SCALE
-        ("SCALE / 2", "SCALE / 3", {"", "area"}),
-        ("OTHER = 7", "OTHER = 8", {"", "Disc", "Disc.__init__", "Disc.area"}),
-        ("self.r = r", "self.r = 2 * r", {"Disc", "Disc.__init__"}),
-        ("return area(self.r)", "return 0", {"Disc", "Disc.area"}),
-        ("Of a disc.", "Of a circle.", set()),
-        ("return SCALE * r", "# of a circle\n    return (SCALE*r)", set()),
-        ("class Disc", "def new(r):\n    return r\n\n\nclass Disc", set()),
-    ],
-)
-def test_code_stands_for_a_function_and_the_constants_that_it_names(old, new, changed):
-    assert MODULE.count(old) == 1
-    other, names = MODULE.replace(old, new), ["", "area", "length", "Disc", "Disc.__init__", "Disc.area"]
-    assert {name for name in names if faults.of_function(MODULE, name) != faults.of_function(other, name)} == changed
+    constant = not callable(original)
+    if constant:
+        called.append(1)  # whether it is read cannot be seen
+    for key, module in list(sys.modules.items()):
+        if key.split(".")[0] == "helpers":
+            for attribute, value in list(vars(module).items()):
+                # equal constants are often one object: one of another name is another constant
+                if value is original and (attribute == name or not constant):
+                    monkeypatch.setattr(module, attribute, wrong if constant else counted)
+    return called
 
 
-def test_an_inner_function_stands_for_the_outer_one_and_a_missing_one_for_nothing():
-    assert faults.of_function(MODULE, "Disc.area.inner") == faults.of_function(MODULE, "Disc.area")
-    assert faults.of_function(MODULE, "area.inner") == faults.of_function(MODULE, "area")
-    assert faults.of_function(MODULE, "volume") == ""
-    assert faults.of_function("", "") == ""
+def run_with(fault, monkeypatch):
+    """The record of the claim with the fault in it: of the first block, essay before appendix, that it makes fail."""
+    cells = sources_of(fault.notebook, fault.claim)
+    if fault.target == CELL:
+        holding = [place for place, sources in cells.items() if any(fault.piece in source for source in sources)]
+        place = holding[0] if len(holding) == 1 else None  # in both or in none: refused
+        return run_claim(fault.notebook, fault.claim, place=place, replace=(fault.piece, fault.replacement))
+    called = put_in(fault, monkeypatch)
+    for place in cells:
+        record = run_claim(fault.notebook, fault.claim, place=place)
+        if not record["holds"]:
+            break
+    assert called, f"{fault.claim} never calls {fault.target}"
+    return record
 
 
-def test_looks_of_cells_do_not_count():
-    assert faults.of_cells(["a = 1 + 2  # three", "b=a"]) == faults.of_cells(["a = (1 +\n 2)", "b = a"])
-    assert faults.of_cells(["a = 1 + 2", "b = a"]) != faults.of_cells(["a = 1 - 2", "b = a"])
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.claim}: {fault.what}")
+def test_the_claim_notices(fault, monkeypatch):
+    record = run_with(fault, monkeypatch)
+    assert record["holds"] == fault.by_control, f"{fault.claim}'s checks did not do as they must: {fault.what}"
+    assert not verdicts.passed(record), f"{fault.claim} did not notice: {fault.what}"
 
 
-def table(path, rows):
-    with path.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, ["notebook", "claim", "cells", "path", "where", "code", "how"])
-        writer.writeheader()
-        writer.writerows(rows)
-    return path
+def test_a_fault_names_a_function_or_a_piece_of_a_cell():
+    named = {"notebook": "01", "claim": "X-1"}
+    Fault("sign", "losses.scores.infonce", negated, **named)
+    Fault("sign", CELL, piece="a + b", replacement="a - b", **named)
+    for wrong in (
+        {"target": "losses.scores.infonce"},
+        {"target": CELL},
+        {"target": CELL, "wrong": negated, "piece": "a"},
+        {"target": "losses.scores.infonce", "wrong": negated, "piece": "a"},
+    ):
+        with pytest.raises(ValueError, match="'sign': expected wrong= for a function, piece="):
+            Fault("sign", **wrong, **named)
+    with pytest.raises(ValueError, match="'sign' replaces 'a' by itself"):
+        Fault("sign", CELL, piece="a", replacement="a", **named)
+    with pytest.raises(ValueError, match="'sign' names no notebook or no claim"):
+        Fault("sign", CELL, piece="a", replacement="b")
 
 
-def test_faults_of_a_claim_are_counted_while_its_code_stands(tmp_path):
-    name = "01_spectral_clustering"
-    label = next(iter(cards.load(name).claims))
-    cells = faults.of_cells([source for each in groups.sources_of(name, label).values() for source in each])
-    path = "helpers/statistics.py"
-    code = faults.of_function((files.ROOT / path).read_text(), "loglog_slope")
-    inside = {"notebook": name, "claim": label, "cells": cells, "path": f"notebooks/{name}.ipynb", "where": label}
-    below = inside | {"path": path, "where": "loglog_slope", "code": code}
-    rows = [
-        inside | {"how": "verdict"},
-        inside | {"how": "numbers"},  # they moved, the claim did not notice
-        below | {"how": ""},
-        below | {"how": "ValueError"},
-        below | {"how": "verdict", "code": "0" * 12},  # another function then
-        below | {"how": "verdict", "path": "helpers/gone.py"},
-        inside | {"how": "verdict", "cells": "0" * 12},  # other cells then
-        inside | {"how": "verdict", "notebook": "02_alpha_cl"},  # not asked for
-    ]
-    found = faults.counts([name], table=table(tmp_path / "claims.csv", rows))
-    assert found == {label: (2, 4, 3)}
-    assert faults.counts([name], table=tmp_path / "none.csv") == {}
+SMALL = """
+from helpers.ledger import open_notebook
+from helpers.spectral import graphs
+run, ledger, gallery = open_notebook("96_piece", place="{place}")
+"""
+BLOCK = """
+with ledger.{method}("T-1") as claim:
+    claim.identity("{method}", 1.0 + 1.0, {right}, tolerance=1e-12)
+    claim.control("other", 3.0, 2.0)
+"""
 
 
-@pytest.mark.parametrize(
-    ("count", "said"),
-    [((2, 4, 0), "2 of 4"), ((2, 4, 3), "2 of 4, 3 stale"), ((0, 0, 3), "3 stale"), (None, "not met")],
-)
-def test_stale_faults_are_said_to_be_so(count, said):
-    assert faults.said(count) == said
+@pytest.fixture
+def small_paper(tmp_path, monkeypatch):
+    """An essay and an appendix that make one claim."""
+    monkeypatch.setattr(cards, "FOLDER", tmp_path)
+    small_papers.write(tmp_path, "96_piece", small_papers.content(paper__form="essay"))
+    claim_cells.notebook.cache_clear()
+    (tmp_path / "appendix").mkdir()
+    for place, method, right in (("essay", "claim", "2.0"), ("appendix", "more", "1.0 + 1.0")):
+        cells = [(SMALL.format(place=place), "setup"), (BLOCK.format(method=method, right=right), "claim:T-1")]
+        made = [nbformat.v4.new_code_cell(source, metadata={"tags": [tag]}) for source, tag in cells]
+        nbformat.write(nbformat.v4.new_notebook(cells=made), claim_cells.path("96_piece", place))
+    yield
+    claim_cells.notebook.cache_clear()
 
 
-def test_the_page_of_claims_says_how_many_faults_each_caught(monkeypatch):
-    counts = {"SC-T1": (3, 4, 1)}
-    monkeypatch.setattr(faults, "counts", lambda names: counts)
-    lines = pages.claims_page("figures").splitlines()
-    column = pages.COLUMNS.index("faults caught") + 1
-    rows = {line.split(" | ")[0].removeprefix("| "): line for line in lines if line.startswith("| SC-")}
-    assert "| 3 of 4, 1 stale |" in rows["SC-T1"]
-    assert "| not met |" in rows["SC-T2"]
-    assert [word.strip() for word in lines[lines.index("|---" * len(pages.COLUMNS) + "|") - 1].split("|")][column] == (
-        "faults caught"
+@pytest.mark.usefixtures("small_paper")
+def test_a_claim_of_two_notebooks_is_one_record():
+    assert [check["name"] for check in run_claim("96_piece", "T-1")["checks"]] == ["claim", "more"]
+    assert [check["name"] for check in run_claim("96_piece", "T-1", place="appendix")["checks"]] == ["more"]
+
+
+@pytest.mark.usefixtures("small_paper")
+def test_a_fault_must_be_called(monkeypatch):
+    unused = Fault("never used", "spectral.graphs.laplacian", negated, "96_piece", "T-1")
+    with pytest.raises(AssertionError, match=r"T-1 never calls spectral\.graphs\.laplacian"):
+        run_with(unused, monkeypatch)
+
+
+@pytest.mark.usefixtures("small_paper")
+def test_a_piece_of_a_cell_is_replaced_once_or_refused(monkeypatch):
+    wrong = Fault(
+        "two is three", CELL, piece="1.0, 2.0, tol", replacement="1.0, 3.0, tol", notebook="96_piece", claim="T-1"
     )
+    record = run_with(wrong, monkeypatch)
+    assert not record["holds"]
+    assert [check["name"] for check in record["checks"]] == ["claim"]  # the block that has the piece, alone
+    for piece, times in (("1.0 + 1.0", 3), ("7", 0)):
+        said = f"{piece!r} occurs {times} times in the cells of T-1, expected once"
+        with pytest.raises(ValueError, match=re.escape(said)):
+            run_claim("96_piece", "T-1", replace=(piece, "x"))
+
+
+def test_only_what_has_the_name_of_a_constant_is_replaced(monkeypatch):
+    from helpers.ledger import verdicts
+
+    called = put_in(Fault("x", "ledger.verdicts.SMALLEST", lambda _: 3.0, "01", "X-1"), monkeypatch)
+    assert called
+    assert (verdicts.SMALLEST, verdicts.LARGEST) == (3.0, 1e6)

@@ -110,6 +110,17 @@ def half_as_far(original):
     return lambda layers, low, high: tuple(bound / 2 for bound in original(layers, low, high))
 
 
+def own_score_kept(_):
+    def losses(scores, rows):
+        size = rows.shape[1]
+        score = scores[rows[:, :, None], rows[:, None, :]]
+        here = np.arange(size)
+        positive = score[:, here, (here + size // 2) % size]
+        return (special.logsumexp(score, axis=2) - positive).mean(axis=1)
+
+    return losses
+
+
 def ceiling_at_one_over_temperature(original):
     def ends(temperature, weight):
         return original(temperature, weight)[0], np.log1p(weight * np.exp(1 / np.asarray(temperature)))
@@ -191,6 +202,10 @@ FAULTS = [
     *function(
         "budget of the inverse divergence 5 % smaller", f"{ROOM}.pac_bayes.divergence_inverse", budget_short, "X2"
     ),
+    *function("two per cent of the score of pairs", f"{TERMS}.pair_score", scaled(0.98), "X3"),
+    *function("the anchor among its own negatives", f"{ROOM}.view_worlds.batch_losses", own_score_kept, "X4"),
+    *cell("X3", "divided by n - 1", ".var(axis=2)", ".var(axis=2, ddof=1)"),
+    *cell("X4", "one view of a pair twice", "(v[..., first] + v[..., second]) / 2", "v[..., first]"),
     *function("SAM step downhill", "optimise.sharpness.sam_step", negated, "S1"),
     *function("attack in the descent direction", "adversarial.attacks.steepest", descent, "A1"),
     *function("projection on the wrong ball", "adversarial.attacks._projection", infinity_ball, "A3"),

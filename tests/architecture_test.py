@@ -5,6 +5,7 @@ import importlib
 import re
 from pathlib import Path
 
+import faults_test
 import pytest
 
 HELPERS = Path(__file__).resolve().parents[1] / "helpers"
@@ -127,3 +128,9 @@ def test_there_is_one_training_loop(name):
     steps = re.search(r"torch\.optim\.(?!LBFGS|lr_scheduler)\w+\(", MODULES[name].read_text(encoding="utf-8"))
     search_over_points = {"papers.mutual_information.infonce_gap"}  # it trains no network
     assert name in {"training.loop"} | search_over_points or not steps
+
+
+def test_every_list_of_wrong_formulas_is_run():
+    lists = {path.stem for path in Path(__file__).parent.glob("faults_*.py")} - {"faults_test"}
+    assert lists == {room.__name__ for room in faults_test.ROOMS}
+    assert all(room.FAULTS for room in faults_test.ROOMS)

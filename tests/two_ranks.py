@@ -1,5 +1,6 @@
 """Run by torchrun in gathering_test.py: each rank trains one step on its half of a batch; rank 0 writes what it got."""
 
+import os
 import sys
 from functools import partial
 from pathlib import Path
@@ -120,3 +121,4 @@ if __name__ == "__main__":
     if distributed.rank() == 0:
         files.write_json(sys.argv[1], found)
     distributed.stop()
+    os._exit(0)  # a thread of torch's that outlives the interpreter aborts the process now and then
